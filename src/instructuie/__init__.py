@@ -1,1 +1,3 @@
 """instructuie."""
+
+__version__ = "0.1.0"

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from instructuie.errors import DataError
 
-_NO_SPACE_BEFORE = frozenset(
-    [".", ",", ";", ":", "!", "?", ")", "]", "}", "%", "'s", "'S", "n't", "N'T", "'re", "'ve"]
-    + ["'ll", "'d", "'m", "’s", "n’t", "’re", "’ve", "’ll", "’d", "’m", "''", "...", "”"]
+_ENDINGS = frozenset(["s", "S", "t", "T", "re", "RE", "ve", "VE", "ll", "LL", "d", "D", "m", "M"])
+"""What may follow an apostrophe, also one that was made a token of its own: `Parkinson ' s`."""
+
+_CLITICS = frozenset(
+    [f"{mark}{ending}" for mark in ("'", "\u2019") for ending in _ENDINGS]
+    + [f"{n}{mark}{t}" for mark in ("'", "\u2019") for n, t in ("nt", "NT")]
 )
-_NO_SPACE_AFTER = frozenset(["(", "[", "{", "``", "“", "$", "£", "€", "#"])
+_NO_SPACE_BEFORE = _CLITICS | frozenset(
+    [".", ",", ";", ":", "!", "?", ")", "]", "}", "%", "...", "\u2026", "\u201d", "\u00bb"]
+)
+_NO_SPACE_AFTER = frozenset(["(", "[", "{", "``", "\u201c", "\u00ab", "$", "£", "€", "#"])
+_QUOTES = ('"', "'", "''", "`")
 
 
 def open_text(path: Path) -> str:
@@ -37,14 +45,92 @@ def detokenize(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
     Every token appears unchanged; only the white space between tokens is chosen, so the offsets
     lead back to the tokens.
     """
+    return place(tokens, natural_spaces(tokens))
+
+
+def place(tokens: Sequence[str], spaces: Sequence[bool]) -> tuple[str, list[tuple[int, int]]]:
+    """The text with a space before each token that `spaces` marks, and each token's characters."""
     pieces: list[str] = []
     offsets: list[tuple[int, int]] = []
     position = 0
-    for index, token in enumerate(tokens):
-        if index and token not in _NO_SPACE_BEFORE and tokens[index - 1] not in _NO_SPACE_AFTER:
+    for token, space in zip(tokens, spaces, strict=True):
+        if space:
             pieces.append(" ")
             position += 1
         offsets.append((position, position + len(token)))
         pieces.append(token)
         position += len(token)
     return "".join(pieces), offsets
+
+
+def natural_spaces(
+    tokens: Sequence[str], *, glue: Collection[str] = (), prefixes: Collection[str] = ()
+) -> list[bool]:
+    """Whether a writer would put a space before each token.
+
+    Tokens in `glue` lose the space on both sides, for corpora that split words at every hyphen and
+    slash (and there `0 . 05` is one number); tokens in `prefixes` lose the space after them.
+    """
+    if not tokens:
+        return []
+    left, right = _quote_sides(tokens)
+    spaces = [False]
+    for index, (before, after) in enumerate(pairwise(tokens), 1):
+        joined = after in _NO_SPACE_BEFORE or before in _NO_SPACE_AFTER or before in prefixes
+        joined = joined or index in left or index - 1 in right
+        spaces.append(not (joined or (glue and _glued(tokens, index, glue))))
+    return spaces
+
+
+def _glued(tokens: Sequence[str], index: int, glue: Collection[str]) -> bool:
+    """Whether the token at `index` (not the first) was cut off the one before it."""
+    earlier = tokens[index - 2] if index > 1 else ""
+    before, after = tokens[index - 1], tokens[index]
+    if after in glue:
+        return True
+    if before in glue:
+        return not _dangling(earlier, before, after)
+    return before == "." and _one_word(earlier, after)
+
+
+def _dangling(earlier: str, before: str, after: str) -> bool:
+    """Whether a hyphen ends its word: `alpha- or beta-induced`, `-/- mice`."""
+    return before == "-" and (after in ("and", "or") or (earlier == "/" and after.isalpha()))
+
+
+def _one_word(before: str, after: str) -> bool:
+    """Whether a full stop between these is inside a number (0.05) or an abbreviation (i.v.)."""
+    if before.isdigit() and after.isdigit():
+        return True
+    return len(before) == len(after) == 1 and before.islower() and after.islower()
+
+
+def _quote_sides(tokens: Sequence[str]) -> tuple[set[int], set[int]]:
+    """Which tokens are quotation marks or apostrophes written close to the token before, after."""
+    left: set[int] = set()
+    right: set[int] = set()
+    for mark in _QUOTES:
+        found = [index for index, token in enumerate(tokens) if token == mark]
+        if mark == "'":
+            found = [index for index in found if not _apostrophe(tokens, index, left, right)]
+        if mark == "''" and "``" in tokens:
+            left.update(found)
+        elif len(found) % 2 == 0:  # an odd mark cannot be paired: it keeps its spaces
+            right.update(found[::2])
+            left.update(found[1::2])
+    return left, right
+
+
+def _apostrophe(tokens: Sequence[str], index: int, left: set[int], right: set[int]) -> bool:
+    """Place a mark that belongs to the word before it: `John ' s`, `workers '`, `5 '`."""
+    before = tokens[index - 1] if index else ""
+    after = tokens[index + 1] if index + 1 < len(tokens) else ""
+    inside = bool(before) and after in _ENDINGS
+    if inside:
+        right.add(index)
+    opened = "'" in tokens[:index] and index - 1 not in left
+    prime = before.isdigit() or (len(before) == 1 and before.isupper())  # 5 ', N '
+    if inside or prime or (before[-1:] in ("s", "S") and not opened):
+        left.add(index)
+        return True
+    return False

@@ -5,3 +5,67 @@
 `path` may be gzip-compressed (`open_text` sees to that). A line that breaks the format raises
 DataError with the file, the line, its content and the rule.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from instructuie.data.readers.answers import read_chat_entities
+from instructuie.data.readers.brat import read_brat
+from instructuie.data.readers.characters import read_characters, read_sgd, read_tasteset
+from instructuie.data.readers.columns import read_columns, read_parallel
+from instructuie.data.readers.deft import read_deft
+from instructuie.data.readers.events import read_casie, read_muc, read_phee
+from instructuie.data.readers.marked import read_causal_news, read_semeval
+from instructuie.data.readers.markup import read_culotta, read_knowledgenet
+from instructuie.data.readers.pubtator import read_pubtator
+from instructuie.data.readers.relations import (
+    read_docred,
+    read_fewrel,
+    read_polyie,
+    read_webnlg,
+    read_zerorte,
+)
+from instructuie.data.readers.rows import read_instructuie, read_spert
+from instructuie.data.readers.token_events import (
+    read_m2e2,
+    read_oneie,
+    read_rams,
+    read_triggers,
+)
+from instructuie.data.readers.triples import read_gids, read_nyt
+from instructuie.data.record import Record
+
+Reader = Callable[..., Iterator[Record]]
+
+READERS: Mapping[str, Reader] = {
+    "brat": read_brat,
+    "casie": read_casie,
+    "causal_news": read_causal_news,
+    "characters": read_characters,
+    "chat_entities": read_chat_entities,
+    "columns": read_columns,
+    "culotta": read_culotta,
+    "deft": read_deft,
+    "docred": read_docred,
+    "fewrel": read_fewrel,
+    "gids": read_gids,
+    "instructuie": read_instructuie,
+    "knowledgenet": read_knowledgenet,
+    "m2e2": read_m2e2,
+    "muc": read_muc,
+    "nyt": read_nyt,
+    "oneie": read_oneie,
+    "parallel": read_parallel,
+    "phee": read_phee,
+    "polyie": read_polyie,
+    "pubtator": read_pubtator,
+    "rams": read_rams,
+    "semeval": read_semeval,
+    "sgd": read_sgd,
+    "spert": read_spert,
+    "tasteset": read_tasteset,
+    "triggers": read_triggers,
+    "webnlg": read_webnlg,
+    "zerorte": read_zerorte,
+}

@@ -1,0 +1,129 @@
+"""From a card to its records: find the files, read them, give the labels their natural names.
+
+A path in `[splits]` may be a glob, and may end in `#a-b/n`: of the sorted files those whose position
+modulo n lies in a..b. Behind `!` stands the same for the members of an archive:
+`corpus.tar.gz!train/*.txt`, `corpus.tar.gz!*.txt#0-7/10`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from instructuie.data.card import Card, LabelKind
+from instructuie.data.readers import READERS
+from instructuie.data.record import Record
+from instructuie.errors import DataError
+from instructuie.types import Argument, Entity, Event, Extraction, Relation
+
+_FRAGMENT = re.compile(r"^(?P<glob>.*)#(?P<low>\d+)-(?P<high>\d+)/(?P<modulus>\d+)$")
+
+
+def load_records(card: Card, split: str, root: Path) -> Iterator[Record]:
+    """The records of one split, with natural-language labels; raises DataError."""
+    if split not in card.splits:
+        raise DataError(
+            f"{card.name} has no split {split!r}; it has {', '.join(card.splits)}", path=card.name
+        )
+    reader = READERS.get(card.reader)
+    if reader is None:
+        raise DataError(
+            f"unknown reader {card.reader!r}; known: {', '.join(READERS)}", path=f"{card.name}.toml"
+        )
+    rename = _renamer(card)
+    count = 0
+    for path, members in _files(card, split, root):
+        options = dict(card.reader_options)
+        if members:
+            options["members"] = members
+        for record in reader(path, **options):
+            named = replace(
+                rename(record), id=record.id or f"{card.name}/{split}/{count}"
+            )
+            named.check()
+            yield named
+            count += 1
+
+
+def has_files(card: Card, split: str, root: Path) -> bool:
+    """True when every file of the split is there."""
+    try:
+        return bool(_files(card, split, root))
+    except DataError:
+        return False
+
+
+def _files(card: Card, split: str, root: Path) -> list[tuple[Path, str]]:
+    """Each file of a split with its member pattern ("" for a plain file)."""
+    found: list[tuple[Path, str]] = []
+    for entry in card.splits[split]:
+        name, _, members = entry.partition("!")
+        found += [(path, members) for path in _expand(name, root)]
+    return found
+
+
+def _expand(name: str, root: Path) -> list[Path]:
+    fragment = _FRAGMENT.match(name)
+    pattern = fragment["glob"] if fragment else name
+    if not any(char in pattern for char in "*?["):
+        path = root / pattern
+        if not path.exists() and not path.with_name(path.name + ".gz").exists():
+            raise DataError("no such file (nor with .gz)", path=path)
+        return [path]
+    paths = sorted(root.glob(pattern)) or sorted(root.glob(pattern + ".gz"))
+    if not paths:
+        raise DataError("no file matches this pattern", path=root / pattern)
+    if fragment:
+        low, high, modulus = (int(fragment[key]) for key in ("low", "high", "modulus"))
+        paths = [path for index, path in enumerate(paths) if low <= index % modulus <= high]
+    return paths
+
+
+def _renamer(card: Card) -> Callable[[Record], Record]:
+    """A function that renames every label of a record, and leaves out the ignored ones."""
+    kinds: tuple[LabelKind, ...] = ("entity", "relation", "event", "role")
+    names: dict[LabelKind, Mapping[str, str]] = {kind: card.labels.get(kind, {}) for kind in kinds}
+    ignored = {kind: frozenset(card.ignore.get(kind, ())) for kind in kinds}
+
+    def name_of(kind: LabelKind, native: str, source: str) -> str | None:
+        if native in ignored[kind]:
+            return None
+        name = names[kind].get(native)
+        if name is None:
+            raise DataError(
+                f"the {kind} label {native!r} stands neither under [labels.{kind}] nor under "
+                f"[ignore] of the card {card.name}: add it there",
+                path=source or card.name,
+            )
+        return name
+
+    def rename(record: Record) -> Record:
+        gold, source = record.gold, record.source
+        entities = tuple(
+            Entity(name, e.mention)
+            for e in gold.entities
+            if (name := name_of("entity", e.label, source)) is not None
+        )
+        relations = tuple(
+            Relation(name, r.head, r.tail)
+            for r in gold.relations
+            if (name := name_of("relation", r.label, source)) is not None
+        )
+        events = tuple(
+            Event(
+                name,
+                e.trigger,
+                tuple(
+                    Argument(role, a.mention)
+                    for a in e.arguments
+                    if (role := name_of("role", a.role, source)) is not None
+                ),
+            )
+            for e in gold.events
+            if (name := name_of("event", e.label, source)) is not None
+        )
+        return replace(record, gold=Extraction(entities, relations, events))
+
+    return rename

@@ -1,0 +1,47 @@
+"""Entities as a chat model is asked for them: the text in the question, strings in the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from instructuie.data.readers.rows import Json, json_rows, map_rows, unique
+from instructuie.data.readers.triples import find_all
+from instructuie.data.record import Record
+from instructuie.data.text import detokenize
+from instructuie.types import Entity, Extraction
+
+_QUESTION = re.compile(r"[Tt]ext: '(?P<text>.*?) ?'(?=[\"\n.,]|Please|$)", re.DOTALL)
+_ITEM = re.compile(r"(?P<text>.+?): (?P<label>[a-z]+_[^\s;]+)(?:; ?|$)", re.DOTALL)
+_NOTHING_LEFT = ("", "NA", "No entities", "No entities present", "No entities found")
+
+
+def read_chat_entities(path: Path) -> Iterator[Record]:
+    """Turns of `Text: '...'` and `[Answer]: entity: label; ...`; every occurrence is taken.
+
+    An answer that does not follow its form is left out.
+    """
+    turns = (
+        (number, (f"{number}-{place}", question["content"], answer["content"]))
+        for number, row in json_rows(path)
+        for place, (question, answer) in enumerate(
+            zip(row["messages"][::2], row["messages"][1::2], strict=False), start=1
+        )
+    )
+    return map_rows(path, _chat, rows=turns)
+
+
+def _chat(turn: Json) -> Record | None:
+    name, question, answer = turn
+    asked = _QUESTION.search(question)
+    answer = answer.strip().removeprefix("[Answer]:").strip()
+    if asked is None or _ITEM.sub("", answer).strip() not in _NOTHING_LEFT:
+        return None
+    text = detokenize(asked["text"].split())[0]
+    labels = {detokenize(i["text"].split())[0]: i["label"] for i in _ITEM.finditer(answer)}
+    found = find_all(text, labels)
+    if set(found) != set(labels):
+        return None
+    entities = (Entity(labels[string], mention) for string in found for mention in found[string])
+    return Record(text, Extraction(unique(entities)), name)

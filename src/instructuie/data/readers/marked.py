@@ -1,0 +1,100 @@
+"""Sentences with marks around the two mentions of a relation."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from instructuie.data.readers.rows import Json, TokenText, map_rows, unique
+from instructuie.data.record import Record
+from instructuie.data.text import open_text
+from instructuie.errors import DataError
+from instructuie.types import Entity, Extraction, Mention, Relation
+
+_MARK = re.compile(r"(</?(?:e|ARG|SIG)[0-9]>)")
+_SENTENCE = re.compile(r'(?P<id>\S+)\t"(?P<text>.*)"')
+_LABEL = re.compile(r"(?P<label>.+?)(?P<order>\(e1,e2\)|\(e2,e1\))?")
+
+
+def read_semeval(path: Path, *, tokenized: bool = False) -> Iterator[Record]:
+    """SemEval-2010 Task 8: `id<TAB>"sentence"` with `<e1>` and `<e2>`, the relation a line below.
+
+    The direction leaves the label: `Cause-Effect(e2,e1)` is `Cause-Effect` with `e2` as head.
+    `tokenized`: the tokens stand apart and are joined to natural text (KBP37).
+    """
+    lines = open_text(path).split("\n")
+    for number, line in enumerate(lines, start=1):
+        if "<e1>" not in line or line.startswith("Comment"):
+            continue
+        label = lines[number].strip() if number < len(lines) else ""
+        sentence = _SENTENCE.fullmatch(line.strip())
+        matched = _LABEL.fullmatch(label)
+        if sentence is None or matched is None:
+            raise DataError(
+                'expected `id<TAB>"sentence"` and the relation on the next line',
+                path=path,
+                line=number,
+                content=line if sentence is None else label,
+            )
+        if sorted(_MARK.findall(line)) != ["</e1>", "</e2>", "<e1>", "<e2>"]:
+            raise DataError(
+                "expected one <e1>..</e1> and one <e2>..</e2>",
+                path=path,
+                line=number,
+                content=line,
+            )
+        text, mentions = _unmark(sentence["text"].strip(), tokenized=tokenized)
+        if len(mentions) < 2:  # a mention of no characters, as in a few rows of KBP37
+            continue
+        head, tail = ("e2", "e1") if matched["order"] == "(e2,e1)" else ("e1", "e2")
+        relation = Relation(matched["label"], mentions[head], mentions[tail])
+        gold = Extraction(relations=(relation,))
+        yield Record(text, gold, sentence["id"], f"{path.name}:{number}")
+
+
+def _unmark(marked: str, *, tokenized: bool) -> tuple[str, dict[str, Mention]]:
+    """The text without marks, and the marked mentions by name, empty ones left out."""
+    plain = ""
+    ranges: dict[str, tuple[int, int]] = {}
+    for piece in _MARK.split(marked):
+        if not _MARK.fullmatch(piece):
+            plain += piece
+        elif piece.startswith("</"):
+            ranges[piece[2:-1]] = (ranges[piece[2:-1]][0], len(plain))
+        else:
+            ranges[piece[1:-1]] = (len(plain), len(plain))
+    text = TokenText.respaced(plain) if tokenized else TokenText.of_characters(plain)
+    mentions = {}
+    for name, (start, end) in ranges.items():
+        inside = plain[start:end]
+        if inside.strip():
+            start += len(inside) - len(inside.lstrip())
+            mentions[name] = text.mention(start, start + len(inside.strip()))
+    return text.text, mentions
+
+
+def read_causal_news(path: Path) -> Iterator[Record]:
+    """Causal News Corpus: CSV whose `causal_text_w_pairs` lists copies of the sentence.
+
+    Each copy marks one cause (`ARG0`) and one effect (`ARG1`), which become a relation
+    `Cause-Effect` between entities of these labels; signals are left out.
+    """
+    rows = enumerate(csv.DictReader(io.StringIO(open_text(path))), start=2)
+    return map_rows(path, _causal_news, rows=rows)
+
+
+def _causal_news(row: Json) -> Record:
+    text = TokenText.of(row["text"].split()).text
+    entities, relations = [], []
+    for pair in ast.literal_eval(row["causal_text_w_pairs"] or "[]"):
+        copy, marked = _unmark(pair, tokenized=True)
+        if copy != text:
+            raise ValueError(f"the marked copy reads {copy!r}")
+        cause, effect = marked["ARG0"], marked["ARG1"]
+        entities += [Entity("ARG0", cause), Entity("ARG1", effect)]
+        relations.append(Relation("Cause-Effect", cause, effect))
+    return Record(text, Extraction(unique(entities), unique(relations)), row["index"])
