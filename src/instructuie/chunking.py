@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from instructuie.types import Span
 
@@ -17,9 +18,7 @@ _END = re.compile(
     r"""[.!?…]+["'”’)\]]*(?=\s)|[。！？]+[”’」』）]*|(?=\n\s*\n)""",
 )
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st jr sr vs etc e.g i.e al fig figs no nos vol dept inc ltd co corp gen gov "
-    "sen rep col capt lt sgt rev hon jan feb mar apr jun jul aug sept sep oct nov dec approx ca cf "
-    "eq eqs ref refs sect u.s u.k u.n a.m p.m ph.d".split()
+    ["mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "al", "fig", "figs", "no", "nos", "vol", "dept", "inc", "ltd", "co", "corp", "gen", "gov", "sen", "rep", "col", "capt", "lt", "sgt", "rev", "hon", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sept", "sep", "oct", "nov", "dec", "approx", "ca", "cf", "eq", "eqs", "ref", "refs", "sect", "u.s", "u.k", "u.n", "a.m", "p.m", "ph.d"]
 )
 _LAST_WORD = re.compile(r"([\w.]+)\.$")
 
@@ -111,8 +110,12 @@ def windows(
 def _with_cores(spans: Sequence[Span]) -> list[Window]:
     """Shared text is split in the middle between the two windows that read it."""
     borders = [spans[0].start]
-    for left, right in zip(spans, spans[1:], strict=False):
-        borders.append((max(left.start, right.start) + left.end) // 2 if right.start < left.end else right.start)
+    for left, right in pairwise(spans):
+        borders.append(
+            (max(left.start, right.start) + left.end) // 2
+            if right.start < left.end
+            else right.start
+        )
     borders.append(spans[-1].end)
     return [
         Window(span, Span(low, max(high, low + 1)))

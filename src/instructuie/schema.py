@@ -8,8 +8,9 @@ A schema can be written down in five ways, all of which end up in `Schema`:
     Schema.from_file("schema.toml")                          also .json, .yaml, .yml
     Schema.from_pydantic(News)                               a pydantic model class
 
-A label is one line of text of at most `MAX_LABEL` characters; surrounding blanks are dropped. Within one group no two labels may be the
-same when case and white space are ignored. Whatever breaks these rules raises SchemaError.
+A label is one line of text of at most `MAX_LABEL` characters; surrounding blanks are dropped.
+Within one group no two labels may be the same when case and white space are ignored. Whatever
+breaks these rules raises SchemaError.
 """
 
 from __future__ import annotations

@@ -96,9 +96,7 @@ class Extraction:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "entities": [
-                {"label": e.label, **_mention_to_dict(e.mention)} for e in self.entities
-            ],
+            "entities": [{"label": e.label, **_mention_to_dict(e.mention)} for e in self.entities],
             "relations": [
                 {
                     "label": r.label,

@@ -18,6 +18,10 @@ COMMANDS = {
     "extract": ("instructuie.cli.extract", "Extract entities, relations and events from text."),
     "render": ("instructuie.cli.render", "Print the exact input that the model reads."),
     "info": ("instructuie.cli.info", "Print the model card."),
+    "data": ("instructuie.cli.data", "List and prepare the data sets that the package knows."),
+    "train": ("instructuie.cli.train", "Train a model."),
+    "export": ("instructuie.cli.export", "Export a trained model to ONNX, in int8."),
+    "evaluate": ("instructuie.cli.evaluate", "Score a model on prepared data."),
 }
 """Command name -> its module, and the line that stands in the list of commands."""
 

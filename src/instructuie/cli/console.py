@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -169,3 +169,52 @@ def _rich_bar(total: int | None) -> Any:
     )
     bar.add_task("", total=total, counted="")
     return bar
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints rows of text under their heads; piped, as tab-separated values."""
+    if not is_terminal(sys.stdout):
+        say("\n".join("\t".join(row) for row in (head, *rows)))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(*head, header_style="bold")
+    for row in rows:
+        grid.add_row(*(harmless(cell) for cell in row))
+    Console().print(grid)
+
+
+class StepBar:
+    """A bar over training steps on standard error; plain lines now and then where it is no terminal."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+
+    def __enter__(self) -> StepBar:
+        from rich.console import Console
+        from rich.progress import BarColumn as Line
+        from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            Line(),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not is_terminal(sys.stderr),
+        )
+        self._task = self._progress.add_task("", total=self._total, loss="")
+        self._progress.start()
+        return self
+
+    def advance_to(self, step: int, *, loss: float | None) -> None:
+        self._progress.update(self._task, completed=step)
+        if loss is not None:
+            self._progress.update(self._task, loss=f"loss {loss}")
+        if self._progress.disable and loss is not None and step % 100 == 0:
+            note(f"step {step} of {self._total}, loss {loss}")
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()

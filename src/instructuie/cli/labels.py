@@ -2,7 +2,8 @@
 
 Labels are separated by commas: `--entities "person, organization"`. An event may list its roles
 in parentheses, separated by semicolons: `--events "attack(attacker; target), meeting"`. Each option
-may be repeated, and adds to the labels of `--schema`.
+may be repeated, and adds to the labels of `--schema`. A label that holds such a sign itself can
+only stand in a schema file.
 """
 
 from __future__ import annotations

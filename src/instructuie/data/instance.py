@@ -238,7 +238,9 @@ def _instance(
 
 
 def _with_roles(event: Event, label: str, roles: Mapping[str, str]) -> Event:
-    arguments = tuple(Argument(roles[a.role], a.mention) for a in event.arguments if a.role in roles)
+    arguments = tuple(
+        Argument(roles[a.role], a.mention) for a in event.arguments if a.role in roles
+    )
     return Event(label, event.trigger, arguments)
 
 
@@ -246,9 +248,12 @@ def _unrelated_pairs(
     record: Record, related: set[tuple[Mention, Mention]], count: int, rng: Random
 ) -> list[tuple[Mention, Mention]]:
     """Pairs of the record's mentions that stand in no relation: examples of "none of these"."""
-    mentions = list(dict.fromkeys(
-        [e.mention for e in record.gold.entities] + [m for pair in sorted(related, key=str) for m in pair]
-    ))
+    mentions = list(
+        dict.fromkeys(
+            [e.mention for e in record.gold.entities]
+            + [m for pair in sorted(related, key=str) for m in pair]
+        )
+    )
     if len(mentions) < 2:
         return []
     pairs = []

@@ -39,9 +39,7 @@ def load_records(card: Card, split: str, root: Path) -> Iterator[Record]:
         if members:
             options["members"] = members
         for record in reader(path, **options):
-            named = replace(
-                rename(record), id=record.id or f"{card.name}/{split}/{count}"
-            )
+            named = replace(rename(record), id=record.id or f"{card.name}/{split}/{count}")
             named.check()
             yield named
             count += 1

@@ -16,7 +16,7 @@ from instructuie.data.instance import Instance, OptionSampling, Sampler
 from instructuie.data.prepared import Inventory, Prepared
 from instructuie.data.record import Record
 from instructuie.errors import ConfigError
-from instructuie.tasks import TASKS, Task
+from instructuie.tasks import find_task
 from instructuie.types import Argument, Entity, Event, Extraction, Mention, Relation, Span
 
 
@@ -126,9 +126,9 @@ class _Stream:
             return None
         if rng.random() < config.join:
             record = self._joined(index, rng)
-        task: Task = TASKS[self.main]  # type: ignore[index]
+        task = find_task(self.main)
         if rng.random() < config.auxiliary:
-            auxiliary = TASKS[rng.choice(_AUXILIARY[self.main])]  # type: ignore[index]
+            auxiliary = find_task(rng.choice(_AUXILIARY[self.main]))
             instance = sampler.instance(record, auxiliary, self.inventory, rng)
             if instance is not None:
                 return instance

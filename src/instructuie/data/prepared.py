@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from instructuie.types import Extraction
 
 FORMAT = "instructuie-prepared-1"
 PASSAGE_WORDS = 64
+_SPLIT = re.compile(r'\{"dataset": "[^"]*", "split": "([^"]*)"')
 MIN_OVERLAP_WORDS = 8
 """Sentences shorter than this are not held to be the same text when they are equal."""
 
@@ -78,7 +79,11 @@ def prepare(
         kept: list[Record] = []
         for split, split_records in splits.items():
             for record in split_records:
-                if card.use == "train" and split == "train" and not protected.isdisjoint(_sentence_keys(record.text)):
+                if (
+                    card.use == "train"
+                    and split == "train"
+                    and not protected.isdisjoint(_sentence_keys(record.text))
+                ):
                     dropped += 1
                     continue
                 kept.append(record)
@@ -102,8 +107,8 @@ def prepare(
     return header
 
 
-def read_prepared(path: Path) -> Prepared:
-    """Raises DataError when the file is not a prepared file."""
+def read_prepared(path: Path, *, splits: Collection[str] | None = None) -> Prepared:
+    """The whole file, or only some splits of it. Raises DataError when it is not a prepared file."""
     digest = hashlib.sha256()
     records: dict[str, dict[str, list[Record]]] = {}
     try:
@@ -113,6 +118,9 @@ def read_prepared(path: Path) -> Prepared:
                 raise DataError(f"expected format {FORMAT}", path=path, line=1)
             for line in stream:
                 digest.update(line.encode())
+                split = _SPLIT.match(line)
+                if splits is not None and split is not None and split[1] not in splits:
+                    continue
                 row = json.loads(line)
                 by_split = records.setdefault(row["dataset"], {})
                 by_split.setdefault(row["split"], []).append(Record.from_dict(row))
@@ -203,9 +211,7 @@ def _inventory(card: Card, records: Sequence[Record]) -> dict[str, Any]:
     related = {x.label for r in records for x in r.gold.relations}
     return {
         "tasks": list(card.tasks),
-        "entities": [
-            x for x in dict.fromkeys(card.labels.get("entity", {}).values()) if x in used
-        ],
+        "entities": [x for x in dict.fromkeys(card.labels.get("entity", {}).values()) if x in used],
         "relations": [
             x for x in dict.fromkeys(card.labels.get("relation", {}).values()) if x in related
         ],

@@ -42,7 +42,7 @@ _STEP_LIMIT = Issue("step-limit", "the answer was longer than the step limit; it
 
 
 def _score(moves: tuple[float, ...]) -> float:
-    return math.prod(moves)
+    return math.prod(moves, start=1.0)
 
 
 def _place(prompt: Prompt, encoded: Encoded, first: int, last: int) -> tuple[int, int, str]:

@@ -210,7 +210,7 @@ class _Beam(Generic[MemoryT]):
     def _retire(self) -> bool:
         """Move finished walks out, and walks that can no longer win; False when none is left."""
         kept = []
-        for place, (prompt, walk) in enumerate(self.walks):
+        for prompt, walk in self.walks:
             rival = self.best[prompt]
             if walk.done and (rival is None or walk.total > rival.total):
                 self.best[prompt] = walk

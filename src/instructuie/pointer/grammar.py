@@ -58,7 +58,17 @@ class State:
     `given` holds the leading slot values of each given item (ET, EPR, EEA), in any order.
     """
 
-    __slots__ = ("_given", "_moves", "_open", "_values", "finished", "items", "layout", "steps", "task")
+    __slots__ = (
+        "_given",
+        "_moves",
+        "_open",
+        "_values",
+        "finished",
+        "items",
+        "layout",
+        "steps",
+        "task",
+    )
 
     def __init__(self, task: Task, layout: Layout, given: Sequence[tuple[int, ...]] = ()) -> None:
         self.task, self.layout = task, layout
@@ -156,7 +166,9 @@ class State:
             return
         self.items.append(item)
         self._open = (
-            self.task.arguments and item.values[-1] != STOP and self.layout.roles[item.values[-1]] > 0
+            self.task.arguments
+            and item.values[-1] != STOP
+            and self.layout.roles[item.values[-1]] > 0
         )
         if not self._open:
             self.finished = self._at_end()

@@ -116,7 +116,9 @@ class PointerModel(nn.Module):
         super().__init__()
         self.config = config
         if encoder is None:
-            encoder = AutoModel.from_config(_encoder_config(config.encoder))
+            encoder = AutoModel.from_config(  # type: ignore[no-untyped-call]
+                _encoder_config(config.encoder)
+            )
         self.encoder = encoder
         width = int(encoder.config.hidden_size)
         inner = int(getattr(encoder.config, "intermediate_size", 4 * width))
@@ -167,7 +169,8 @@ class PointerModel(nn.Module):
         query = query.gather(2, kinds[..., None, None].expand(-1, -1, 1, self.width)).squeeze(2)
         every = query.unsqueeze(1) @ keys.transpose(-1, -2)  # (B, QUERIES, M, T)
         kind = kinds[:, None, :, None].expand(-1, 1, -1, every.shape[-1])
-        return every.gather(1, kind).squeeze(1) / math.sqrt(self.width)
+        chosen: Tensor = every.gather(1, kind).squeeze(1)
+        return chosen / math.sqrt(self.width)
 
     def forward(
         self, ids: Tensor, shapes: Tensor, mask: Tensor, moves: Moves, tasks: Tensor
@@ -225,7 +228,13 @@ def cross_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return (~mask.bool()).to(dtype)[:, None, None, :] * -1e4
 
 
-def warm_start(encoder_folder: str | Path, markers: dict[str, int], **shape: int) -> PointerModel:
+def warm_start(
+    encoder_folder: str | Path,
+    markers: dict[str, int],
+    *,
+    decoder_layers: int = 2,
+    max_tokens: int = 512,
+) -> PointerModel:
     """A model around a pretrained encoder (a local folder or a hub name), decoder warm-started.
 
     Raises ModelError when the encoder cannot be loaded.
@@ -234,8 +243,13 @@ def warm_start(encoder_folder: str | Path, markers: dict[str, int], **shape: int
         encoder = AutoModel.from_pretrained(str(encoder_folder), dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot load the encoder {encoder_folder}: {error}") from error
-    shape.setdefault("decoder_heads", int(encoder.config.num_attention_heads))
-    config = PointerConfig(encoder=encoder.config.to_dict(), markers=markers, **shape)
+    config = PointerConfig(
+        encoder=encoder.config.to_dict(),
+        markers=markers,
+        decoder_layers=decoder_layers,
+        decoder_heads=int(encoder.config.num_attention_heads),
+        max_tokens=max_tokens,
+    )
     model = PointerModel(config, encoder)
     model.warm_start_decoder()
     return model
@@ -267,7 +281,9 @@ def _copy_layer(target: DecoderLayer, source: Any) -> None:
     attention, output = source.attention.self, source.attention.output
     with torch.no_grad():
         for name in ("weight", "bias"):
-            query, key, value = (getattr(getattr(attention, k), name) for k in ("query", "key", "value"))
+            query, key, value = (
+                getattr(getattr(attention, k), name) for k in ("query", "key", "value")
+            )
             getattr(target.self_qkv, name).copy_(torch.cat([query, key, value]))
             getattr(target.cross_q, name).copy_(query)
             getattr(target.cross_kv, name).copy_(torch.cat([key, value]))

@@ -107,9 +107,7 @@ class TorchBackend:
             mask,
         )
         past = cross[:, :, :, :0]
-        return TorchMemory(
-            states, keys, cross, mask, torch.from_numpy(tasks).to(self.device), past
-        )
+        return TorchMemory(states, keys, cross, mask, torch.from_numpy(tasks).to(self.device), past)
 
     @torch.no_grad()
     def step(

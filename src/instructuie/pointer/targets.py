@@ -66,9 +66,7 @@ def walk(prompt: Prompt, encoded: Encoded, target: Extraction) -> Walk:
     )
 
 
-def _values(
-    prompt: Prompt, encoded: Encoded, target: Extraction, state: State
-) -> Iterator[int]:
+def _values(prompt: Prompt, encoded: Encoded, target: Extraction, state: State) -> Iterator[int]:
     """The free moves of the target, in the order in which the grammar asks for them."""
     rows = _rows(prompt, encoded, target)
     task = prompt.task

@@ -13,7 +13,9 @@ from functools import cache
 
 _ASCII = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")
 # Han, Kana, Thai, Lao, Khmer, Myanmar: written without spaces between words.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+)
 _UNSPACED += "\U00020000-\U0003fffd"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from instructuie.data.instance import Instance
 from instructuie.data.mixture import Mixture
 from instructuie.errors import TextError
 from instructuie.pointer.encoding import Encoded, Encoder, pad, with_shape
@@ -39,12 +40,13 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         if device.type == "cpu":
             return self
-        moves = Moves(
-            self.moves.last.to(device), self.moves.first.to(device), self.moves.slot.to(device)
-        )
+        moves = self.moves
         return Batch(
-            *(x.to(device) for x in (self.ids, self.shapes, self.mask, self.tasks)),
-            moves,
+            self.ids.to(device),
+            self.shapes.to(device),
+            self.mask.to(device),
+            self.tasks.to(device),
+            Moves(moves.last.to(device), moves.first.to(device), moves.slot.to(device)),
             self.target.to(device),
             self.legal.to(device),
         )
@@ -91,7 +93,9 @@ class Batches:
                 total = self.position.passed_over.get(reason, 0)
                 self.position.passed_over[reason] = total + number
 
-    def _pool(self, draws: Iterator, passed: dict[str, int]) -> tuple[list[Example], int]:  # type: ignore[type-arg]
+    def _pool(
+        self, draws: Iterator[tuple[str, Instance | None]], passed: dict[str, int]
+    ) -> tuple[list[Example], int]:
         pool: list[Example] = []
         count = 0
         while len(pool) < self.config.pool:

@@ -64,9 +64,7 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} is {getattr(self, name)}, expected at least 1")
         if self.precision not in ("auto", "fp32", "bf16"):
-            raise ConfigError(
-                f"train.precision is {self.precision!r}, expected auto, fp32 or bf16"
-            )
+            raise ConfigError(f"train.precision is {self.precision!r}, expected auto, fp32 or bf16")
         if not 0 <= self.decay <= 1:
             raise ConfigError(f"train.decay is {self.decay}, expected a share between 0 and 1")
 

@@ -58,9 +58,7 @@ def score_instances(
         part = ready[start : start + batch_size]
         prompts = [instance.prompt for instance, _ in part]
         batch = pad([encoded for _, encoded in part], pad_id=encoder.markers.pad)
-        for (instance, encoded), decoded in zip(
-            part, greedy(backend, prompts, batch), strict=True
-        ):
+        for (instance, encoded), decoded in zip(part, greedy(backend, prompts, batch), strict=True):
             predicted = answer(instance.prompt, encoded, decoded).extraction
             for unit, counts in count(instance.target, predicted).items():
                 totals[unit] += counts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from tokenizers import AddedToken, Tokenizer
 
 from instructuie.errors import ModelError
@@ -28,14 +27,15 @@ def marked_tokenizer(encoder: str) -> tuple[Tokenizer, Markers]:
         names = {kind: f"[{kind}]" for kind in _KINDS}
         tokenizer.add_special_tokens([AddedToken(name, special=True) for name in names.values()])
     ids = {kind: tokenizer.token_to_id(name) for kind, name in names.items()}
-    special = {
+    special: dict[str, int | None] = {
         "cls": wrapper.cls_token_id if wrapper.cls_token_id is not None else wrapper.bos_token_id,
         "sep": wrapper.sep_token_id if wrapper.sep_token_id is not None else wrapper.eos_token_id,
         "pad": wrapper.pad_token_id,
     }
-    if any(value is None for value in (*ids.values(), *special.values())):
+    found = {name: value for name, value in {**special, **ids}.items() if value is not None}
+    if len(found) < len(special) + len(ids):
         raise ModelError(
             f"the tokenizer of {encoder} lacks a start, end or padding token; choose an encoder "
             "of the BERT, RoBERTa or DeBERTa kind"
         )
-    return tokenizer, Markers(**special, **ids)
+    return tokenizer, Markers(**found)

@@ -180,7 +180,9 @@ def _build(config: PointerTraining) -> tuple[PointerModel, Encoder]:
         decoder_layers=config.model.decoder_layers,
         max_tokens=config.model.max_tokens,
     )
-    if tokenizer.get_vocab_size() > model.encoder.get_input_embeddings().num_embeddings:
+    table = model.encoder.get_input_embeddings()
+    assert isinstance(table, torch.nn.Embedding)
+    if tokenizer.get_vocab_size() > table.num_embeddings:
         model.encoder.resize_token_embeddings(tokenizer.get_vocab_size())
     for module in model.encoder.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -194,9 +196,7 @@ def _encoder(tokenizer: Tokenizer, markers: Markers, config: PointerTraining) ->
     return Encoder(tokenizer, markers, max_tokens=config.model.max_tokens)
 
 
-def _manifest(
-    config: PointerTraining, prepared: Prepared, device: torch.device
-) -> dict[str, Any]:
+def _manifest(config: PointerTraining, prepared: Prepared, device: torch.device) -> dict[str, Any]:
     return {
         "config": asdict(config),
         "data": {"fingerprint": prepared.fingerprint, "datasets": prepared.header["datasets"]},
@@ -231,7 +231,9 @@ class _Log:
     def __init__(self, path: Path, step: int, progress: Progress) -> None:
         self.path, self.progress = path, progress
         if path.exists():
-            kept = [row for row in path.read_text(encoding="utf-8").splitlines() if _until(row, step)]
+            kept = [
+                row for row in path.read_text(encoding="utf-8").splitlines() if _until(row, step)
+            ]
             partial = path.with_name(path.name + ".part")
             partial.write_text("".join(row + "\n" for row in kept), encoding="utf-8")
             os.replace(partial, path)

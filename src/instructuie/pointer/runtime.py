@@ -1,0 +1,189 @@
+"""The exported pointer model in ONNX Runtime: no torch, no transformers.
+
+A model folder holds `config.json`, `tokenizer.json`, `encoder.onnx`, `decoder.onnx` and, where there
+is one, the model card `README.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from instructuie.errors import ModelError
+from instructuie.pointer.answer import answer
+from instructuie.pointer.decode import Decoded, FloatArray, beam, greedy
+from instructuie.pointer.encoding import (
+    BoolArray,
+    Encoded,
+    EncodedBatch,
+    Encoder,
+    IntArray,
+    Markers,
+    pad,
+)
+from instructuie.prompt import Prompt
+from instructuie.types import Result
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
+
+FORMAT = "instructuie-pointer-1"
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxMemory:
+    """What the decoder reads: see `stepwise.DecodeStep` for the shapes."""
+
+    states: FloatArray
+    keys: FloatArray
+    cross: FloatArray
+    mask: BoolArray
+    task: IntArray
+    past: FloatArray
+
+
+class OnnxBackend:
+    """A `decode.Backend` over the two exported graphs."""
+
+    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+        self._encoder = _session(folder / "encoder.onnx", threads)
+        self._decoder = _session(folder / "decoder.onnx", threads)
+
+    def start(self, batch: EncodedBatch, tasks: IntArray) -> OnnxMemory:
+        states, keys, cross = self._encoder.run(
+            None, {"ids": batch.ids, "shapes": batch.shapes, "mask": batch.mask}
+        )
+        return OnnxMemory(states, keys, cross, batch.mask, tasks, cross[:, :, :, :0].copy())
+
+    def step(
+        self, memory: OnnxMemory, last: IntArray, first: IntArray, slot: IntArray
+    ) -> tuple[FloatArray, OnnxMemory]:
+        scores, present = self._decoder.run(
+            None,
+            {
+                "last": last,
+                "first": first,
+                "slot": slot,
+                "task": memory.task,
+                "states": memory.states,
+                "keys": memory.keys,
+                "cross": memory.cross,
+                "mask": memory.mask,
+                "past": memory.past,
+            },
+        )
+        return scores, replace(memory, past=present)
+
+    def select(self, memory: OnnxMemory, rows: IntArray) -> OnnxMemory:
+        return OnnxMemory(
+            memory.states[rows],
+            memory.keys[rows],
+            memory.cross[rows],
+            memory.mask[rows],
+            memory.task[rows],
+            memory.past[rows],
+        )
+
+
+class PointerRuntime:
+    """A loaded model: prompts in, one result per prompt out, offsets in the prompt's own text."""
+
+    def __init__(
+        self, backend: OnnxBackend, encoder: Encoder, *, card: str = "", batch_tokens: int = 4096
+    ) -> None:
+        self.backend, self.encoder, self.card = backend, encoder, card
+        self.batch_tokens = batch_tokens
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int | None = None) -> PointerRuntime:
+        """Raises ModelError that says which file is missing or wrong."""
+        config = _config(folder)
+        markers = Markers(**config["markers"])
+        encoder = Encoder.from_file(
+            folder / "tokenizer.json", markers, max_tokens=int(config["max_tokens"])
+        )
+        card = folder / "README.md"
+        text = card.read_text(encoding="utf-8") if card.is_file() else ""
+        return cls(OnnxBackend(folder, threads=threads), encoder, card=text)
+
+    def answer(
+        self, prompts: Sequence[Prompt], *, beam_size: int = 1, batch_size: int = 32
+    ) -> list[Result]:
+        """One result per prompt, in order. Raises TextError when a prompt is too long."""
+        encoded = [self.encoder.encode(prompt) for prompt in prompts]
+        results: list[Result | None] = [None] * len(prompts)
+        for rows in self._batches(encoded, batch_size):
+            part = [prompts[row] for row in rows]
+            batch = pad([encoded[row] for row in rows], pad_id=self.encoder.markers.pad)
+            for row, decoded in zip(rows, self._decode(part, batch, beam_size), strict=True):
+                results[row] = answer(prompts[row], encoded[row], decoded)
+        return [result for result in results if result is not None]
+
+    def _decode(
+        self, prompts: Sequence[Prompt], batch: EncodedBatch, beam_size: int
+    ) -> list[Decoded]:
+        if beam_size == 1:
+            return greedy(self.backend, prompts, batch)
+        return beam(self.backend, prompts, batch, size=beam_size)
+
+    def _batches(self, encoded: Sequence[Encoded], batch_size: int) -> Iterator[list[int]]:
+        """Rows of about equal length, at most `batch_size` of them and `batch_tokens` tokens."""
+        order = sorted(range(len(encoded)), key=lambda row: len(encoded[row].ids))
+        rows: list[int] = []
+        for row in order:
+            tokens = len(encoded[row].ids) * (len(rows) + 1)
+            if rows and (len(rows) >= batch_size or tokens > self.batch_tokens):
+                yield rows
+                rows = []
+            rows.append(row)
+        if rows:
+            yield rows
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    missing = [
+        name
+        for name in ("config.json", "tokenizer.json", "encoder.onnx", "decoder.onnx")
+        if not (folder / name).is_file()
+    ]
+    if missing:
+        hint = (
+            "; this is a trained model that was not exported yet: run `instructuie export`"
+            if (folder / "model.safetensors").is_file()
+            else "; expected the folder of an exported pointer model"
+        )
+        raise ModelError(f"{folder} lacks {', '.join(missing)}{hint}")
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{folder / 'config.json'} is not JSON: {error}") from error
+    if config.get("format") != FORMAT:
+        raise ModelError(
+            f"{folder / 'config.json'} says format {config.get('format')!r}, expected {FORMAT!r}"
+        )
+    return config
+
+
+def _session(path: Path, threads: int | None) -> ort.InferenceSession:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or _cores()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's own exceptions share no base but Exception
+        raise ModelError(f"cannot load {path}: {error}") from error
+
+
+def _cores() -> int:
+    """The cores that this process may use; containers often grant fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
