@@ -15,11 +15,73 @@ from instructuie.types import Span
 # A sentence may end after . ! ? … (or their full-width forms), closing quotes or brackets, and white
 # space; or at an empty line; full-width stops need no space.
 _END = re.compile(
-    r"""[.!?…]+["'”’)\]]*(?=\s)|[。！？]+[”’」』）]*|(?=\n\s*\n)""",
+    # Lookbehind and possessive repeats: long runs of stops or empty lines take linear time.
+    r"""(?<![.!?…])[.!?…]++["'”’)\]]*+(?=\s)|[。！？]+[”’」』）]*|(?=\n[^\S\n]*+\n)""",
 )
 _ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "al", "fig", "figs", "no", "nos", "vol", "dept", "inc", "ltd", "co", "corp", "gen", "gov", "sen", "rep", "col", "capt", "lt", "sgt", "rev", "hon", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sept", "sep", "oct", "nov", "dec", "approx", "ca", "cf", "eq", "eqs", "ref", "refs", "sect", "u.s", "u.k", "u.n", "a.m", "p.m", "ph.d"]
+    [
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "prof",
+        "st",
+        "jr",
+        "sr",
+        "vs",
+        "etc",
+        "e.g",
+        "i.e",
+        "al",
+        "fig",
+        "figs",
+        "no",
+        "nos",
+        "vol",
+        "dept",
+        "inc",
+        "ltd",
+        "co",
+        "corp",
+        "gen",
+        "gov",
+        "sen",
+        "rep",
+        "col",
+        "capt",
+        "lt",
+        "sgt",
+        "rev",
+        "hon",
+        "jan",
+        "feb",
+        "mar",
+        "apr",
+        "jun",
+        "jul",
+        "aug",
+        "sept",
+        "sep",
+        "oct",
+        "nov",
+        "dec",
+        "approx",
+        "ca",
+        "cf",
+        "eq",
+        "eqs",
+        "ref",
+        "refs",
+        "sect",
+        "u.s",
+        "u.k",
+        "u.n",
+        "a.m",
+        "p.m",
+        "ph.d",
+    ]
 )
+_VISIBLE = re.compile(r"\S")
 _LAST_WORD = re.compile(r"([\w.]+)\.$")
 
 
@@ -36,12 +98,10 @@ def sentences(text: str) -> list[Span]:
 
 
 def _is_boundary(text: str, begin: int, end: int) -> bool:
-    following = text[end:].lstrip()[:1] if end < len(text) else ""
-    if not following:
-        return False
     if text[end - 1] in "。！？”’」』）" or text[end : end + 1] == "\n":
         return True
-    if following.islower():
+    following = _VISIBLE.search(text, end)
+    if following is None or following[0].islower():
         return False
     word = _LAST_WORD.search(text, max(begin, end - 24), end)
     if word is None:

@@ -312,6 +312,11 @@ class Extractor:
         kind = _FIELD[question.task.options]
         labels = getattr(question.schema, kind)
         encoder = self._runtime.encoder
+        if not labels:
+            raise TaskError(
+                f"{question.task.name} asks about {kind} and the schema has none: give some, or "
+                "ask for another task"
+            )
         costs = [
             encoder.head_length(Prompt(question.task, "", Schema(**{kind: (x,)}), question.given))
             for x in labels
@@ -327,7 +332,22 @@ class Extractor:
         room = max(HEAD_TOKENS - frame, 1)
         count = -(-sum(cost - frame for cost in costs) // room)
         size = -(-len(labels) // count)
-        return [Schema(**{kind: labels[at : at + size]}) for at in range(0, len(labels), size)]
+        groups = [Schema(**{kind: labels[at : at + size]}) for at in range(0, len(labels), size)]
+        return [part for group in groups for part in self._fitting(question, group, longest)]
+
+    def _fitting(self, question: _Question, group: Schema, longest: int) -> list[Schema]:
+        """The group, in halves as long as its labels together take more than `longest` tokens."""
+        kind = _FIELD[question.task.options]
+        labels = getattr(group, kind)
+        prompt = Prompt(question.task, "", group, question.given)
+        if len(labels) == 1 or self._runtime.encoder.head_length(prompt) <= longest:
+            return [group]
+        half = len(labels) // 2
+        return [
+            part
+            for side in (labels[:half], labels[half:])
+            for part in self._fitting(question, Schema(**{kind: side}), longest)
+        ]
 
     def _text_budget(self, prompt: Prompt) -> int:
         head = self._runtime.encoder.head_length(prompt)
@@ -352,6 +372,8 @@ class _Settings:
         ):
             if value not in known:
                 raise TextError(f"{name} is {value!r}, expected one of {', '.join(known)}")
+        if self.beam_size < 1:
+            raise TextError(f"beam_size is {self.beam_size}, expected at least 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ of two windows is taken once. Offsets move from the window to the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
 
@@ -78,6 +78,8 @@ def merge(
         (r for part in parts for r in part.relations if r.score >= threshold),
         key=lambda r: (r.head.start, r.head.end, r.tail.start, r.tail.end, -r.score),
     )
+    # Pairs without relation (EP) may be found in several groups of labels.
+    relations = list({(r.label, _pair(r)): r for r in reversed(relations)}.values())[::-1]
     if one_label:
         kept = list({(e.start, e.end): e for e in reversed(kept)}.values())[::-1]
         relations = list({_pair(r): r for r in reversed(relations)}.values())[::-1]
@@ -110,12 +112,28 @@ def _settle(entities: Sequence[EntityItem], overlap: Overlap) -> list[EntityItem
     flat: no two overlap. nested: one may lie within another, but none cross, and one label for each
     span. Where two cannot both stay, the higher score does; between equals the longer.
     """
-    ranked = sorted(entities, key=lambda e: (-e.score, e.start - e.end, e.start, e.label))
-    kept: list[EntityItem] = []
-    for entity in ranked:
-        if all(_compatible(entity, other, overlap) for other in kept):
-            kept.append(entity)
-    return sorted(kept, key=lambda e: (e.start, e.end, -e.score, e.label))
+    settled: list[EntityItem] = []
+    for cluster in _clusters(entities):
+        kept: list[EntityItem] = []
+        for entity in sorted(cluster, key=lambda e: (-e.score, e.start - e.end, e.start, e.label)):
+            if all(_compatible(entity, other, overlap) for other in kept):
+                kept.append(entity)
+        settled += sorted(kept, key=lambda e: (e.start, e.end, -e.score, e.label))
+    return settled
+
+
+def _clusters(entities: Sequence[EntityItem]) -> Iterator[list[EntityItem]]:
+    """Entities that overlap, directly or by way of others: a long text has many small clusters."""
+    cluster: list[EntityItem] = []
+    end = 0
+    for entity in sorted(entities, key=lambda e: e.start):
+        if cluster and entity.start >= end:
+            yield cluster
+            cluster = []
+        cluster.append(entity)
+        end = max(end, entity.end)
+    if cluster:
+        yield cluster
 
 
 def _compatible(one: EntityItem, other: EntityItem, overlap: Overlap) -> bool:

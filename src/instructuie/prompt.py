@@ -43,6 +43,11 @@ class Prompt:
     def __post_init__(self) -> None:
         if not self.instruction:
             object.__setattr__(self, "instruction", instruction_pools()[self.task.name][0])
+        if not self.options:
+            raise TaskError(
+                f"{self.task.name} asks about {self.task.options} labels and the schema has none: "
+                "give some, or ask for another task"
+            )
         if self.task.name == "EEA" and len(self.given.events) != 1:
             raise TaskError(
                 f"EEA needs exactly one given event, got {len(self.given.events)}: "

@@ -21,6 +21,7 @@ COMMANDS = {
     "data": ("instructuie.cli.data", "List and prepare the data sets that the package knows."),
     "train": ("instructuie.cli.train", "Train a model."),
     "export": ("instructuie.cli.export", "Export a trained model to ONNX, in int8."),
+    "card": ("instructuie.cli.card", "Write the model card of a trained model."),
     "evaluate": ("instructuie.cli.evaluate", "Score a model on prepared data."),
 }
 """Command name -> its module, and the line that stands in the list of commands."""

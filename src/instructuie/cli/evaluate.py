@@ -87,6 +87,7 @@ def run(
                 "predicted": counts.predicted,
                 "gold": counts.gold,
                 "f1": round(values[2], 2),
+                "use": prepared.header["datasets"][name]["use"],
             }
         console.note(f"{entry} done")
     console.table(("data", "unit", "texts", "precision", "recall", "F1"), rows)

@@ -29,5 +29,5 @@ def read(task: Task, sentence: str, given: Extraction) -> tuple[Extraction, list
             return None
         return Entity(parts[0] if task.labelled else "", Mention(parts[-1]))
 
-    entities, issues = read_items(sentence, read_entity, form)
+    entities, issues = read_items(sentence, read_entity, form, ends=fields[-1])
     return Extraction(entities=tuple(entities)), issues

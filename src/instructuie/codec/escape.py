@@ -103,9 +103,9 @@ class PartReader:
             parts.append(part)
         return tuple(parts)
 
-    def skip_item(self) -> None:
-        if self.stop not in ("", LAST):
-            self.read(LAST)
+    def skip_item(self, ends: Stops) -> None:
+        if self.stop and self.stop not in ends:
+            self.read(ends)
 
     def _stop_at(self, found: re.Match[str] | None) -> None:
         self.stop = found[0] if found else ""
@@ -113,11 +113,15 @@ class PartReader:
 
 
 def read_items(
-    sentence: str, read_item: Callable[[PartReader], Item | None], form: str
+    sentence: str,
+    read_item: Callable[[PartReader], Item | None],
+    form: str,
+    *,
+    ends: Stops = LAST,
 ) -> tuple[list[Item], list[Issue]]:
     """Every item that `read_item` can read, and an issue for each stretch that it cannot.
 
-    `form` says in the message what was expected.
+    `form` says in the message what was expected; `ends` are the delimiters between items.
     """
     items: list[Item] = []
     issues: list[Issue] = []
@@ -126,9 +130,9 @@ def read_items(
         start = reader.at
         item = read_item(reader)
         if item is None:
-            reader.skip_item()
+            reader.skip_item(ends)
             raw = sentence[start : reader.at].strip().removesuffix(";")
-            if not raw.strip(" ;"):
+            if not raw.strip(" ,;"):
                 continue
             item = read_item(PartReader(raw, loose=True))
             if item is None:

@@ -84,7 +84,7 @@ def read_card(text: str, *, name: str) -> Card:
             ignore={key: tuple(labels) for key, labels in row.pop("ignore", {}).items()},
             **row,
         )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"not a dataset card: {error}", path=f"{name}.toml") from error
     if card.name != name:
         raise DataError(f"`name` is {card.name!r}, expected the file's name", path=f"{name}.toml")
@@ -95,7 +95,11 @@ def load_card(name: str) -> Card:
     """The card of a data set that comes with the package, by name; or a TOML file, by path."""
     if name.endswith(".toml"):
         path = Path(name)
-        return read_card(path.read_text(encoding="utf-8"), name=path.stem)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot read this dataset card: {error}", path=path) from error
+        return read_card(text, name=path.stem)
     file = resources.files("instructuie") / "assets" / "cards" / f"{name}.toml"
     if not file.is_file():
         raise DataError(f"no dataset card named {name!r}; known: {', '.join(card_names())}")

@@ -80,7 +80,8 @@ class Mixture:
         self._weights = weights
         event_roles = {
             label: roles
-            for inventory in prepared.inventories.values()
+            for name, inventory in prepared.inventories.items()
+            if prepared.header["datasets"][name]["use"] == "train"
             for label, roles in inventory.events.items()
         }
         self._sampler = Sampler(config.options, _foreign(prepared), config.aliases, event_roles)

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,10 @@ from instructuie.types import Extraction
 FORMAT = "instructuie-prepared-1"
 PASSAGE_WORDS = 64
 _SPLIT = re.compile(r'\{"dataset": "[^"]*", "split": "([^"]*)"')
+_BROKEN = (
+    *(OSError, EOFError, zlib.error, StopIteration),
+    *(ValueError, KeyError, TypeError, AttributeError),
+)
 MIN_OVERLAP_WORDS = 8
 """Sentences shorter than this are not held to be the same text when they are equal."""
 
@@ -124,19 +129,19 @@ def read_prepared(path: Path, *, splits: Collection[str] | None = None) -> Prepa
                 row = json.loads(line)
                 by_split = records.setdefault(row["dataset"], {})
                 by_split.setdefault(row["split"], []).append(Record.from_dict(row))
-    except (OSError, EOFError, StopIteration, ValueError, KeyError, AttributeError) as error:
+        inventories = {
+            name: Inventory(
+                tuple(row["tasks"]),
+                tuple(row["entities"]),
+                tuple(row["relations"]),
+                {label: tuple(roles) for label, roles in row["events"].items()},
+            )
+            for name, row in header["datasets"].items()
+        }
+    except _BROKEN as error:
         raise DataError(
             f"not a prepared file: {error}; write one with `instructuie data prepare`", path=path
         ) from error
-    inventories = {
-        name: Inventory(
-            tuple(row["tasks"]),
-            tuple(row["entities"]),
-            tuple(row["relations"]),
-            {label: tuple(roles) for label, roles in row["events"].items()},
-        )
-        for name, row in header["datasets"].items()
-    }
     return Prepared(inventories, records, digest.hexdigest(), header)
 
 

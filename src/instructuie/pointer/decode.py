@@ -256,5 +256,5 @@ def _choices(walk: _Walk, scores: FloatArray, size: int) -> list[tuple[int, floa
         allowed = np.append(allowed, scores[0])
     top = allowed.max()
     log_probs = allowed - top - np.log(np.exp(allowed - top).sum())
-    order = np.argsort(-log_probs, kind="stable")[:size]
+    order = np.argsort(-allowed, kind="stable")[:size]
     return [(values[i], float(log_probs[i]), legal) for i in order.tolist()]

@@ -158,18 +158,18 @@ class Encoder:
 
     def _word_pieces(self, words: list[str]) -> list[list[int]]:
         """Token ids of each word. The cache makes common words cheap; it is bounded."""
-        missing = [word for word in dict.fromkeys(words) if word not in self._cache]
+        if len(self._cache) > 200_000:
+            self._cache = {}  # a new one, as another thread may be reading the old
+        cache = self._cache
+        missing = [word for word in dict.fromkeys(words) if word not in cache]
         if missing:
-            if len(self._cache) > 200_000:
-                self._cache.clear()
-                missing = list(dict.fromkeys(words))
             for word, encoding in zip(
                 missing,
                 self.tokenizer.encode_batch(missing, add_special_tokens=False),
                 strict=True,
             ):
-                self._cache[word] = encoding.ids
-        return [self._cache[word] for word in words]
+                cache[word] = encoding.ids
+        return [cache[word] for word in words]
 
     def _plain(self, text: str) -> list[int]:
         text = _replace_surrogates(text)

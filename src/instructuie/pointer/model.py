@@ -218,7 +218,10 @@ class PointerModel(nn.Module):
             row = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             model = cls(PointerConfig(**row))
             model.load_state_dict(load_file(folder / "model.safetensors"))
-        except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+        except (
+            *(OSError, ValueError, KeyError, TypeError, AttributeError),
+            *(RuntimeError, SafetensorError),
+        ) as error:
             raise ModelError(f"{folder} does not hold a pointer model: {error}") from error
         return model
 

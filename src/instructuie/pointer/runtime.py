@@ -102,10 +102,11 @@ class PointerRuntime:
     def load(cls, folder: Path, *, threads: int | None = None) -> PointerRuntime:
         """Raises ModelError that says which file is missing or wrong."""
         config = _config(folder)
-        markers = Markers(**config["markers"])
-        encoder = Encoder.from_file(
-            folder / "tokenizer.json", markers, max_tokens=int(config["max_tokens"])
-        )
+        try:
+            markers, max_tokens = Markers(**config["markers"]), int(config["max_tokens"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{folder / 'config.json'} is damaged: {error!r}") from error
+        encoder = Encoder.from_file(folder / "tokenizer.json", markers, max_tokens=max_tokens)
         card = folder / "README.md"
         text = card.read_text(encoding="utf-8") if card.is_file() else ""
         return cls(OnnxBackend(folder, threads=threads), encoder, card=text)
@@ -161,10 +162,9 @@ def _config(folder: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"{folder / 'config.json'} is not JSON: {error}") from error
-    if config.get("format") != FORMAT:
-        raise ModelError(
-            f"{folder / 'config.json'} says format {config.get('format')!r}, expected {FORMAT!r}"
-        )
+    form = config.get("format") if isinstance(config, dict) else None
+    if form != FORMAT:
+        raise ModelError(f"{folder / 'config.json'} says format {form!r}, expected {FORMAT!r}")
     return config
 
 

@@ -49,8 +49,8 @@ def save_checkpoint(
     row = {"step": step, "position": asdict(position), **manifest}
     (partial / "trainer.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
     previous = folder.with_name(folder.name + ".old")
-    shutil.rmtree(previous, ignore_errors=True)
-    if folder.exists():
+    if folder.exists():  # else the previous one is all there is
+        shutil.rmtree(previous, ignore_errors=True)
         os.replace(folder, previous)
     os.replace(partial, folder)
     shutil.rmtree(previous, ignore_errors=True)

@@ -10,8 +10,10 @@ from instructuie.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    encoder: str
+    encoder: str = ""
     """Hub name or local folder of the Hugging Face encoder to start from."""
+    start: str = ""
+    """Folder of a trained pointer model to go on from, in place of `encoder`."""
     decoder_layers: int = 2
     max_tokens: int = 512
     """The longest prompt that the model will accept."""

@@ -204,8 +204,8 @@ def _replace(source: Path, output: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(source, partial)
     previous = output.with_name(output.name + ".old")
-    shutil.rmtree(previous, ignore_errors=True)
     if output.exists():
+        shutil.rmtree(previous, ignore_errors=True)
         os.replace(output, previous)
     os.replace(partial, output)
     shutil.rmtree(previous, ignore_errors=True)

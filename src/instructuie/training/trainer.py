@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer
 from torch.nn import functional as F
 
 import instructuie
@@ -170,7 +169,27 @@ def _optimizer(model: PointerModel, settings: TrainConfig) -> torch.optim.Optimi
 
 
 def _build(config: PointerTraining) -> tuple[PointerModel, Encoder]:
-    """The warm-started model and its prompt encoder."""
+    """The model to start from and its prompt encoder."""
+    if bool(config.model.encoder) == bool(config.model.start):
+        raise ConfigError("give one of model.encoder and model.start: what training starts from")
+    model, encoder = _trained(config) if config.model.start else _warm_started(config)
+    for module in model.encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = config.train.dropout
+        elif hasattr(module, "dropout_prob"):
+            module.dropout_prob = config.train.dropout
+    return model, encoder
+
+
+def _trained(config: PointerTraining) -> tuple[PointerModel, Encoder]:
+    folder = Path(config.model.start)
+    model = PointerModel.load(folder)
+    markers = Markers(**model.config.markers)
+    path = folder / "tokenizer.json"
+    return model, Encoder.from_file(path, markers, max_tokens=model.config.max_tokens)
+
+
+def _warm_started(config: PointerTraining) -> tuple[PointerModel, Encoder]:
     from instructuie.training.tokenizer import marked_tokenizer
 
     tokenizer, markers = marked_tokenizer(config.model.encoder)
@@ -184,16 +203,7 @@ def _build(config: PointerTraining) -> tuple[PointerModel, Encoder]:
     assert isinstance(table, torch.nn.Embedding)
     if tokenizer.get_vocab_size() > table.num_embeddings:
         model.encoder.resize_token_embeddings(tokenizer.get_vocab_size())
-    for module in model.encoder.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = config.train.dropout
-        elif hasattr(module, "dropout_prob"):
-            module.dropout_prob = config.train.dropout
-    return model, _encoder(tokenizer, markers, config)
-
-
-def _encoder(tokenizer: Tokenizer, markers: Markers, config: PointerTraining) -> Encoder:
-    return Encoder(tokenizer, markers, max_tokens=config.model.max_tokens)
+    return model, Encoder(tokenizer, markers, max_tokens=config.model.max_tokens)
 
 
 def _manifest(config: PointerTraining, prepared: Prepared, device: torch.device) -> dict[str, Any]:
