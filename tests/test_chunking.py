@@ -78,8 +78,10 @@ def test_windows_cover_all_words_within_the_budget(
         inside = [i for i, (a, b) in enumerate(words) if window.span.contains(Span(a, b))]
         touched = [i for i, (a, b) in enumerate(words) if window.span.overlaps(Span(a, b))]
         assert inside == touched, "a window cuts a word"
-        assert sum(costs[i] for i in inside) <= budget or len(inside) == 1 or not any(
-            costs[i] for i in inside[1:]
+        assert (
+            sum(costs[i] for i in inside) <= budget
+            or len(inside) == 1
+            or not any(costs[i] for i in inside[1:])
         )
         read.update(inside)
     assert read == set(range(len(words)))

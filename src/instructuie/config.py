@@ -51,4 +51,6 @@ def _override(row: dict[str, Any], override: str) -> None:
         ) from error
     for table in tables:
         row = row.setdefault(table, {})
+        if not isinstance(row, dict):
+            raise ConfigError(f"--set {override}: {table} is a value, not a table: {row!r}")
     row[last] = parsed

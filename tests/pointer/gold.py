@@ -96,7 +96,10 @@ def _events(task: Task, mention: st.SearchStrategy[Mention], event: str) -> st.S
     )
     size = 1 if task.given else 3
     return st.lists(
-        one, min_size=1 if task.given else 0, max_size=size, unique_by=lambda e: (e.label, e.trigger)
+        one,
+        min_size=1 if task.given else 0,
+        max_size=size,
+        unique_by=lambda e: (e.label, e.trigger),
     ).map(lambda items: Extraction(events=tuple(sorted(items, key=_event_key))))
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,8 +31,9 @@ def run(scorer: Scorer, asked: list[Prompt], size: int = 0) -> list[Decoded]:
     return beam(backend, asked, batch, size=size) if size else greedy(backend, asked, batch)
 
 
-def shown(decoded: Decoded) -> object:
-    return repr(decoded.items), decoded.complete, [round(p, 5) for p in decoded.log_probs]
+def same(one: Decoded, other: Decoded) -> bool:
+    close = one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+    return repr(one.items) == repr(other.items) and one.complete == other.complete and close
 
 
 def reference_greedy(scorer: Scorer, prompt: Prompt) -> Decoded:
@@ -83,17 +83,14 @@ def check_items(result: Result, encoded: Encoded) -> None:
 @given(prompts, scorers)
 def test_greedy_takes_the_best_legal_move_each_time(prompt: Prompt, scorer: Scorer) -> None:
     (decoded,) = run(scorer, [prompt])
-    expected = reference_greedy(scorer, prompt)
-    assert repr(decoded.items) == repr(expected.items)
-    assert decoded.complete == expected.complete
-    assert decoded.log_probs == pytest.approx(expected.log_probs, abs=1e-4)
+    assert same(decoded, reference_greedy(scorer, prompt))
 
 
 @settings(max_examples=50)
 @given(st.lists(prompts, min_size=2, max_size=6), scorers)
 def test_the_company_of_a_prompt_does_not_matter(asked: list[Prompt], scorer: Scorer) -> None:
-    together = run(scorer, asked)
-    assert [shown(d) for d in together] == [shown(run(scorer, [prompt])[0]) for prompt in asked]
+    for prompt, decoded in zip(asked, run(scorer, asked), strict=True):
+        assert same(decoded, run(scorer, [prompt])[0])
 
 
 @settings(max_examples=30)
@@ -101,18 +98,15 @@ def test_the_company_of_a_prompt_does_not_matter(asked: list[Prompt], scorer: Sc
 def test_the_company_does_not_matter_to_beam_search(
     asked: list[Prompt], scorer: Scorer, size: int
 ) -> None:
-    together = run(scorer, asked, size)
-    alone = [run(scorer, [prompt], size)[0] for prompt in asked]
-    assert [shown(d) for d in together] == [shown(d) for d in alone]
+    for prompt, decoded in zip(asked, run(scorer, asked, size), strict=True):
+        assert same(decoded, run(scorer, [prompt], size)[0])
 
 
 @settings(max_examples=50)
 @given(st.lists(prompts, min_size=1, max_size=3), scorers)
 def test_a_beam_of_one_is_greedy(asked: list[Prompt], scorer: Scorer) -> None:
     for one, other in zip(run(scorer, asked, 1), run(scorer, asked), strict=True):
-        assert repr(one.items) == repr(other.items)
-        assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
-        assert one.complete == other.complete
+        assert same(one, other)
 
 
 @given(prompts, scorers, st.sampled_from([0, 1, 3]))
@@ -169,10 +163,9 @@ def test_a_wide_beam_finds_the_most_probable_answer(task: str, text: str, seed: 
     assert widest.log_prob >= single.log_prob - 1e-6
 
 
-@pytest.mark.parametrize("size", [0, 2])
-def test_the_step_limit_is_reported(size: int) -> None:
+def test_the_step_limit_is_reported() -> None:
     prompt = Prompt(TASKS["RE"], "a b c d e f g", SCHEMA)
-    (decoded,) = run(flat_scores(stop=-50), [prompt], size)
+    (decoded,) = run(flat_scores(stop=-50), [prompt])
     encoded = ENCODER.encode(prompt)
     assert not decoded.complete
     assert len(decoded.log_probs) == step_limit(encoded)
@@ -230,4 +223,5 @@ def test_broken_weights_cannot_break_the_grammar(bad: float, task: str) -> None:
 
     (decoded,) = run(scorer, [prompt])
     result = answer(prompt, ENCODER.encode(prompt), decoded)
-    check_items(replace(result, entities=(), relations=(), events=()), ENCODER.encode(prompt))
+    places = result.extraction.mentions()
+    assert all(m.span and result.text[m.span.start : m.span.end] == m.text for m in places)

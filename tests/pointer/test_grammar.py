@@ -85,7 +85,7 @@ def test_the_answers_of_ee_are_all_sets_of_events_with_sets_of_arguments(
 
 def test_the_answers_of_eea_are_all_sets_of_arguments_of_the_given_event() -> None:
     state = State(TASKS["EEA"], Layout(2, 2, (1, 2)), [(1, 1, 1)])
-    arguments = sorted(span + (role,) for span in spans(2) for role in range(2))
+    arguments = sorted((*span, role) for span in spans(2) for role in range(2))
     expected = {(((1, 1, 1), chosen),) for chosen in subsets(arguments)}
     found = every_answer(state)
     assert len(found) == len(set(found))

@@ -36,10 +36,9 @@ def replayed(prompt: Prompt, encoded: Encoded, steps: Walk) -> State:
         assert set(np.flatnonzero(steps.legal[move]).tolist()) == allowed
         assert (target == -100) == legal.forced
         assert legal.forced or target in allowed
-        if legal.forced:
-            value = legal.low
-        else:
-            value = STOP if target == 0 else tokens.tolist().index(target)
+        value = (
+            legal.low if legal.forced else STOP if target == 0 else tokens.tolist().index(target)
+        )
         state.advance(value)
         previous = token_of(encoded, legal.slot, value, option)
     assert state.finished

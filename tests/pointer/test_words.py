@@ -67,6 +67,8 @@ def test_marks_stay_with_their_letter(text: str) -> None:
     for start, end in split_words(text):
         if unicodedata.category(text[start])[0] in "LN":
             following = text[end : end + 1]
-            assert not following or unicodedata.category(following) not in ("Mn",) or (
-                ord(following) > 0xFFFF
+            assert (
+                not following
+                or unicodedata.category(following) not in ("Mn",)
+                or (ord(following) > 0xFFFF)
             )

@@ -86,6 +86,13 @@ def read_card(text: str, *, name: str) -> Card:
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"not a dataset card: {error}", path=f"{name}.toml") from error
+    for kind, names in card.labels.items():
+        for native, label in names.items():
+            if not isinstance(label, str):
+                raise DataError(
+                    f"[labels.{kind}] gives {native!r} the name {label!r}, expected text",
+                    path=f"{name}.toml",
+                )
     if card.name != name:
         raise DataError(f"`name` is {card.name!r}, expected the file's name", path=f"{name}.toml")
     return card

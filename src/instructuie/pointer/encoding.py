@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from instructuie.errors import ModelError, TextError
 from instructuie.pointer.grammar import STOP, Layout
+from instructuie.pointer.wordpiece import Tokenizer, load_tokenizer
 from instructuie.pointer.words import split_words
 from instructuie.prompt import Prompt
 from instructuie.schema import Label
@@ -104,13 +104,12 @@ class Encoder:
 
     @classmethod
     def from_file(cls, path: Path, markers: Markers, *, max_tokens: int) -> Encoder:
+        """The encoder of a model folder; `path` is its `tokenizer.json`. Raises ModelError."""
         try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the tokenizers package raises bare Exception
-            raise ModelError(f"cannot load the tokenizer {path}: {error}") from error
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return cls(tokenizer, markers, max_tokens=max_tokens)
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"cannot read the tokenizer {path}: {error}") from error
+        return cls(load_tokenizer(text, source=str(path)), markers, max_tokens=max_tokens)
 
     def encode(self, prompt: Prompt) -> Encoded:
         """Raises TextError when the prompt has more than `max_tokens` tokens."""

@@ -12,11 +12,14 @@ from torch import Tensor
 
 from instructuie.data.instance import Instance
 from instructuie.data.mixture import Mixture
-from instructuie.errors import TextError
+from instructuie.errors import ConfigError, TextError
 from instructuie.pointer.encoding import Encoded, Encoder, pad, with_shape
 from instructuie.pointer.model import Moves
 from instructuie.pointer.targets import Walk, walk
 from instructuie.training.config import TrainConfig
+
+_HOPELESS = 5_000
+"""After so many draws in a row that came to nothing, training would never begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,11 @@ class Batches:
         pool: list[Example] = []
         count = 0
         while len(pool) < self.config.pool:
+            if not pool and count >= _HOPELESS:
+                raise ConfigError(
+                    f"no instance could be used in {count:,} draws (passed over: {passed}): check "
+                    "train.max_tokens, train.max_moves and the mixture"
+                )
             _, instance = next(draws)
             rng = Random(f"{self.mixture.seed}:{self.position.drawn + count}:shape")
             count += 1

@@ -22,9 +22,10 @@ from torch.nn import functional as F
 import instructuie
 from instructuie.data.mixture import Mixture
 from instructuie.data.prepared import Prepared, read_prepared
-from instructuie.errors import ConfigError
+from instructuie.errors import ConfigError, ModelError
 from instructuie.pointer.encoding import Encoder, Markers
 from instructuie.pointer.model import PointerModel, warm_start
+from instructuie.pointer.wordpiece import load_tokenizer
 from instructuie.training.batch import Batch, Batches, Position
 from instructuie.training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from instructuie.training.config import PointerTraining, TrainConfig
@@ -50,7 +51,12 @@ def train(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     prepared = read_prepared(data)
-    model, encoder = _build(config)
+    model, tokenizer = _build(config)
+    encoder = Encoder(
+        load_tokenizer(tokenizer, source="the tokenizer"),
+        Markers(**model.config.markers),
+        max_tokens=model.config.max_tokens,
+    )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
     optimizer = _optimizer(model, settings)
@@ -99,7 +105,7 @@ def train(
             since = time.monotonic()
         if step % settings.checkpoint_every == 0 or step == settings.steps:
             save()
-    return _finish(model, encoder, output, manifest, position)
+    return _finish(model, tokenizer, output, manifest, position)
 
 
 def loss_of(model: PointerModel, batch: Batch) -> torch.Tensor:
@@ -168,28 +174,29 @@ def _optimizer(model: PointerModel, settings: TrainConfig) -> torch.optim.Optimi
     )
 
 
-def _build(config: PointerTraining) -> tuple[PointerModel, Encoder]:
-    """The model to start from and its prompt encoder."""
+def _build(config: PointerTraining) -> tuple[PointerModel, str]:
+    """The model to start from, and the text of its `tokenizer.json`."""
     if bool(config.model.encoder) == bool(config.model.start):
         raise ConfigError("give one of model.encoder and model.start: what training starts from")
-    model, encoder = _trained(config) if config.model.start else _warm_started(config)
+    model, tokenizer = _trained(config) if config.model.start else _warm_started(config)
     for module in model.encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = config.train.dropout
         elif hasattr(module, "dropout_prob"):
             module.dropout_prob = config.train.dropout
-    return model, encoder
+    return model, tokenizer
 
 
-def _trained(config: PointerTraining) -> tuple[PointerModel, Encoder]:
+def _trained(config: PointerTraining) -> tuple[PointerModel, str]:
     folder = Path(config.model.start)
     model = PointerModel.load(folder)
-    markers = Markers(**model.config.markers)
-    path = folder / "tokenizer.json"
-    return model, Encoder.from_file(path, markers, max_tokens=model.config.max_tokens)
+    try:
+        return model, (folder / "tokenizer.json").read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelError(f"{folder} does not hold a trained model: {error}") from error
 
 
-def _warm_started(config: PointerTraining) -> tuple[PointerModel, Encoder]:
+def _warm_started(config: PointerTraining) -> tuple[PointerModel, str]:
     from instructuie.training.tokenizer import marked_tokenizer
 
     tokenizer, markers = marked_tokenizer(config.model.encoder)
@@ -203,7 +210,7 @@ def _warm_started(config: PointerTraining) -> tuple[PointerModel, Encoder]:
     assert isinstance(table, torch.nn.Embedding)
     if tokenizer.get_vocab_size() > table.num_embeddings:
         model.encoder.resize_token_embeddings(tokenizer.get_vocab_size())
-    return model, Encoder(tokenizer, markers, max_tokens=config.model.max_tokens)
+    return model, tokenizer.to_str()
 
 
 def _manifest(config: PointerTraining, prepared: Prepared, device: torch.device) -> dict[str, Any]:
@@ -222,14 +229,14 @@ def _manifest(config: PointerTraining, prepared: Prepared, device: torch.device)
 
 def _finish(
     model: PointerModel,
-    encoder: Encoder,
+    tokenizer: str,
     output: Path,
     manifest: dict[str, Any],
     position: Position,
 ) -> Path:
     folder = output / "model"
     model.cpu().save(folder)
-    encoder.tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
     row = {**manifest, "draws": position.drawn, "passed_over": position.passed_over}
     (folder / "training.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
     return folder
