@@ -84,12 +84,12 @@ def main() -> None:
 
 def build(job: dict[str, Any]) -> Any:
     import torch
-    from gliner import GLiNER, GLiNERConfig
+    from gliner import GLiNER, GLiNERConfig  # type: ignore[import-not-found]
     from transformers import PreTrainedTokenizerFast
 
     torch.set_num_threads(job["threads"])
     torch.manual_seed(job["seed"])
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_file=job["tokenizer"],
         unk_token="[UNK]",
         cls_token="[CLS]",

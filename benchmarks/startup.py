@@ -148,7 +148,7 @@ def install_size(venv: Path) -> dict[str, Any]:
 
 def _megabytes(path: Path) -> float:
     files = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
-    return sum(file.lstat().st_blocks * 512 for file in [path, *files]) / 1e6
+    return float(sum(file.lstat().st_blocks for file in [path, *files])) * 512 / 1e6
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def summary(rates: Mapping[str, Sequence[float]]) -> dict[str, Any]:
 def ratio(ours: Sequence[float], theirs: Iterable[Sequence[float]]) -> float:
     """Ours over the fastest of the others, round by round; the median."""
     fastest = [max(row) for row in zip(*theirs, strict=True)]
-    return round(statistics.median(a / b for a, b in zip(ours, fastest, strict=True)), 3)
+    return float(round(statistics.median(a / b for a, b in zip(ours, fastest, strict=True)), 3))
 
 
 def extraction(extractor: Extractor, texts: Sequence[str], labels: Sequence[str]) -> Pass:

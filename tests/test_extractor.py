@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,8 @@ def test_a_threshold_leaves_out_the_unsure(extractor: Extractor) -> None:
     some = extractor.extract(LONG[:300], SCHEMA, overlap="all", threshold=0.3)
     assert [e for e in every.entities if e.score >= 0.3] == list(some.entities)
     assert len(some.entities) < len(every.entities)
-    assert all(item.score >= 0.3 for item in (*some.relations, *some.events))
+    assert all(relation.score >= 0.3 for relation in some.relations)
+    assert all(event.score >= 0.3 for event in some.events)
     assert not extractor.extract(LONG, SCHEMA, threshold=1.1).entities
 
 
@@ -259,11 +260,12 @@ def test_given_items_in_a_long_text_are_asked_about_where_they_stand(extractor: 
 def test_a_given_span_outside_the_text_is_an_error(
     extractor: Extractor, span: tuple[int, int]
 ) -> None:
-    for call in (
+    calls: list[Callable[[], Result]] = [
         lambda: extractor.classify(TEXT, [ANN, span], ["person"]),
         lambda: extractor.classify_pairs(TEXT, [(ANN, span)], ["knows"]),
         lambda: extractor.arguments(TEXT, "stay", span, ["who"]),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(TaskError, match="does not lie within the text of 27 characters"):
             call()
 

@@ -47,7 +47,7 @@ def found(*entities: EntityItem) -> Result:
 places = st.tuples(st.integers(0, 11), st.integers(1, 4)).map(lambda p: (p[0], p[0] + p[1]))
 entities = st.lists(
     st.builds(
-        lambda where, label, score: entity(*where, label, score),
+        lambda where, label, score: entity(where[0], where[1], label, score),
         places,
         st.sampled_from("ab"),
         st.sampled_from([0.1, 0.4, 0.4, 0.9]),

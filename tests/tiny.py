@@ -34,11 +34,9 @@ MARKERS = Markers(cls=2, sep=3, pad=0, entity=5, relation=6, event=7, role=8)
 def toy_tokenizer() -> Tokenizer:
     """Uncased wordpieces of one character, as far as CHARACTERS go; control characters vanish."""
     ids = {piece: index for index, piece in enumerate(VOCABULARY)}
-    tokenizer = Tokenizer(
-        models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100)  # type: ignore[call-arg]
-    )
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()  # type: ignore[no-untyped-call]
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.add_special_tokens([*SPECIAL, *UNUSED])
     return tokenizer

@@ -12,6 +12,7 @@ from instructuie.data.mixture import Mixture, MixtureConfig, join
 from instructuie.data.prepared import Prepared
 from instructuie.errors import ConfigError
 from instructuie.prompt import instruction_pools
+from instructuie.types import Entity, Event, Relation
 from tests.tiny import data_set, prepared, record, small_sets
 
 ZERO_SHOT = data_set(
@@ -60,7 +61,8 @@ def instances(
 
 def labels_of(instance: Instance) -> set[str]:
     target = instance.target
-    return {item.label for item in (*target.entities, *target.relations, *target.events)}
+    items: list[Entity | Relation | Event] = [*target.entities, *target.relations, *target.events]
+    return {item.label for item in items}
 
 
 def test_one_seed_one_stream(data: Prepared) -> None:

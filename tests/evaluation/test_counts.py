@@ -83,7 +83,8 @@ def test_an_item_said_twice_is_right_once() -> None:
     entity = Entity("x", Mention.of(TEXT, 0, 2))
     counts = count(Extraction((entity,)), Extraction((entity, entity)))["entity"]
     assert counts == Counts(1, 2, 1)
-    assert (counts.precision, counts.recall, counts.f1) == (0.5, 1.0, pytest.approx(2 / 3))
+    assert (counts.precision, counts.recall) == (0.5, 1.0)
+    assert counts.f1 == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ def examples(draw: st.DrawFn, encoder: Encoder = ENCODER) -> tuple[Prompt, Extra
     return Prompt(task, text, SCHEMA, given), gold
 
 
-def _entities(task: Task, mention: st.SearchStrategy[Mention], _: str) -> st.SearchStrategy:  # type: ignore[type-arg]
+def _entities(
+    task: Task, mention: st.SearchStrategy[Mention], _: str
+) -> st.SearchStrategy[Extraction]:
     names = SCHEMA.entity_names if task.labelled else ("",)
     one_label = task.given > 0
     return st.lists(
@@ -71,7 +73,9 @@ def _entities(task: Task, mention: st.SearchStrategy[Mention], _: str) -> st.Sea
     ).map(lambda items: Extraction(entities=tuple(sorted(items, key=_entity_key))))
 
 
-def _relations(task: Task, mention: st.SearchStrategy[Mention], _: str) -> st.SearchStrategy:  # type: ignore[type-arg]
+def _relations(
+    task: Task, mention: st.SearchStrategy[Mention], _: str
+) -> st.SearchStrategy[Extraction]:
     names = SCHEMA.relation_names if task.labelled else ("",)
     one_label = task.given > 0
     return st.lists(
@@ -81,7 +85,9 @@ def _relations(task: Task, mention: st.SearchStrategy[Mention], _: str) -> st.Se
     ).map(lambda items: Extraction(relations=tuple(sorted(items, key=_relation_key))))
 
 
-def _events(task: Task, mention: st.SearchStrategy[Mention], event: str) -> st.SearchStrategy:  # type: ignore[type-arg]
+def _events(
+    task: Task, mention: st.SearchStrategy[Mention], event: str
+) -> st.SearchStrategy[Extraction]:
     def arguments(label: str) -> st.SearchStrategy[tuple[Argument, ...]]:
         roles = SCHEMA.events[SCHEMA.event_names.index(label)].role_names
         if not (task.arguments and roles):

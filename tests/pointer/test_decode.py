@@ -14,7 +14,7 @@ from instructuie.pointer.grammar import STOP, State
 from instructuie.prompt import Prompt
 from instructuie.schema import Schema
 from instructuie.tasks import TASKS, Slot
-from instructuie.types import Extraction, Result
+from instructuie.types import EntityItem, EventItem, Extraction, RelationItem, Result
 
 from .gold import ENCODER, examples
 from .scripted import History, Scorer, ScriptedBackend, flat_scores, random_scores
@@ -74,7 +74,8 @@ def check_items(result: Result, encoded: Encoded) -> None:
         assert start in starts
         assert end in ends
     labels = result.asked[task] if TASKS[task].labelled else ("",)  # type: ignore[index]
-    items = (*result.entities, *result.relations, *result.events)
+    items: list[EntityItem | RelationItem | EventItem]
+    items = [*result.entities, *result.relations, *result.events]
     assert all(item.label in labels for item in items)
     scores = [item.score for item in items] + [a.score for e in result.events for a in e.arguments]
     assert all(0 <= score <= 1.0000001 for score in scores)
@@ -218,7 +219,7 @@ def test_scores_of_an_item_are_its_free_moves() -> None:
 def test_broken_weights_cannot_break_the_grammar(bad: float, task: str) -> None:
     prompt = Prompt(TASKS[task], "Ann saw Bob.", SCHEMA)  # type: ignore[index]
 
-    def scorer(prompt: bytes, history: History, length: int) -> np.ndarray:  # type: ignore[type-arg]
+    def scorer(prompt: bytes, history: History, length: int) -> np.ndarray:
         return np.full(length, bad, np.float32)
 
     (decoded,) = run(scorer, [prompt])

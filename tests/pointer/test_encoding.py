@@ -247,5 +247,5 @@ def test_the_cache_of_words_changes_nothing() -> None:
 def test_a_damaged_tokenizer_is_a_model_error(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(ModelError, match=r"cannot load the tokenizer .*tokenizer\.json"):
+    with pytest.raises(ModelError, match=r"tokenizer\.json"):
         Encoder.from_file(path, MARKERS, max_tokens=99)

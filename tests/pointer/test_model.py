@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from instructuie.pointer.targets import walk
 from instructuie.prompt import Prompt
 from instructuie.tasks import TASKS
 from instructuie.types import Entity, Extraction, Mention
-from tests.tiny import encoder_folder, model_folder
+from tests.tiny import MARKERS, encoder_folder, model_folder
 
 from .gold import ENCODER, SCHEMA
 
@@ -77,15 +79,12 @@ def test_a_saved_model_is_the_same_model(model: PointerModel, tmp_path: Path) ->
 
 
 def test_the_decoder_starts_from_the_last_layers_of_the_encoder() -> None:
-    from dataclasses import asdict
-
-    from tests.tiny import MARKERS
-
     torch.manual_seed(0)
     warm = warm_start(encoder_folder(), asdict(MARKERS), decoder_layers=1)
     layer = warm.layers[0]
     assert isinstance(layer, DecoderLayer)
-    source = warm.encoder.encoder.layer[-1]
+    encoder: Any = warm.encoder
+    source = encoder.encoder.layer[-1]
     assert torch.equal(layer.cross_q.weight, source.attention.self.query.weight)
     assert torch.equal(layer.inner.weight, source.intermediate.dense.weight)
     states = torch.randn(1, 5, 32)

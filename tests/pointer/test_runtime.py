@@ -34,7 +34,7 @@ def runtime() -> PointerRuntime:
 
 TEXTS = ("Ann lives in Oslo.", "", "北京 👩\u200d👧 e\u0301", "a b c d e f g h i j k l m n o p")
 PROMPTS = [
-    Prompt(TASKS[task], text, SCHEMA)  # type: ignore[index]
+    Prompt(TASKS[task], text, SCHEMA)
     for task in ("NER", "ES", "RE", "EP", "EE", "EET")
     for text in TEXTS
 ]
@@ -42,10 +42,10 @@ PROMPTS = [
 
 def scored(
     backend: Backend[MemoryT], batch: EncodedBatch, rng: np.random.Generator
-) -> list[np.ndarray]:  # type: ignore[type-arg]
+) -> list[np.ndarray]:
     """Scores of a few steps with random inputs, rows repeated and dropped on the way."""
     count, width = batch.ids.shape
-    memory = backend.start(batch, rng.integers(0, 9, count))
+    memory = backend.start(batch, np.asarray(rng.integers(0, 9, count), np.int64))
     found = []
     for _ in range(4):
         rows = rng.integers(0, count, 3)
@@ -67,6 +67,12 @@ def test_the_exported_model_scores_like_the_torch_model(runtime: PointerRuntime)
     )
     for onnx, torch in pairs:  # word vectors are int8 rows in the export, so not to the last bit
         assert np.abs(onnx - torch).max() < 0.05 * np.abs(torch).max()
+
+
+def scores_of(result: Result) -> list[float]:
+    scores = [entity.score for entity in result.entities]
+    scores += [relation.score for relation in result.relations]
+    return scores + [event.score for event in result.events]
 
 
 def items(result: Result) -> object:
@@ -92,8 +98,7 @@ def test_the_size_of_a_batch_does_not_matter(runtime: PointerRuntime, batch_size
     assert [result.text for result in together] == [prompt.text for prompt in PROMPTS]
     for one, other in zip(together, alone, strict=True):
         assert items(one) == items(other)
-        scores = [[e.score for e in (*r.entities, *r.relations, *r.events)] for r in (one, other)]
-        assert scores[0] == pytest.approx(scores[1], abs=1e-4)
+        assert scores_of(one) == pytest.approx(scores_of(other), abs=1e-4)
 
 
 def test_few_tokens_at_once_do_not_matter(runtime: PointerRuntime) -> None:
@@ -145,7 +150,7 @@ def broken(folder: Path, name: str, content: str) -> Path:
             '{"format": "instructuie-pointer-1", "markers": {"x": 1}, "max_tokens": 5}',
             "damaged",
         ),
-        ("tokenizer.json", "{", "cannot load the tokenizer"),
+        ("tokenizer.json", "{", r"tokenizer\.json"),
         ("encoder.onnx", "no graph", r"cannot load .*encoder\.onnx"),
     ],
 )

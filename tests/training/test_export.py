@@ -98,7 +98,7 @@ def test_a_failing_export_leaves_the_old_one(
     def fail(*_: object, **__: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(exporting.shutil, "copytree", fail)
+    monkeypatch.setattr("shutil.copytree", fail)
     before = snapshot(previous)
     with pytest.raises(OSError, match="disk full"):
         export(model_folder(), previous, (), int8=False)

@@ -230,7 +230,7 @@ def test_what_was_learnt_comes_out_of_the_extractor(fitted: Path, tmp_path: Path
         ("trips", {"events": {"trip": ["who", "where"]}}),
     ):
         for record in data.records[name]["train"]:
-            found = extractor.extract(record.text, **keywords).extraction  # type: ignore[arg-type]
+            found = extractor.extract(record.text, **keywords).extraction
             gold = record.gold
             total += 1
             right += (
