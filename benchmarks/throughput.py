@@ -26,7 +26,7 @@ import environment
 from instructuie import Extractor
 from instructuie.data.prepared import read_prepared
 from instructuie.pointer.encoding import EncodedBatch, pad
-from instructuie.pointer.runtime import PointerRuntime, _session
+from instructuie.pointer.runtime import PointerRuntime, load_session
 from instructuie.prompt import Prompt
 
 Pass = Callable[[], float]
@@ -169,7 +169,7 @@ def measure_encoder(
     cut_encoder(model / "encoder.onnx", scratch / "shipped.onnx")
     export_plain(model, trained, scratch)
     sessions = {
-        name: _session(scratch / f"{name}.onnx", args.threads) for name in ("shipped", "plain")
+        name: load_session(scratch / f"{name}.onnx", threads=args.threads) for name in ("shipped", "plain")
     }
 
     def alone(session: Any) -> Pass:

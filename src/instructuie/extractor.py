@@ -328,7 +328,7 @@ class Extractor:
                     f"the label {label.name!r} with its description and roles takes {cost} tokens, "
                     f"at most {longest} fit: shorten the description or ask for fewer roles"
                 )
-        frame = min(costs) - 2  # the instruction and the brackets, which every group repeats
+        frame = encoder.frame_length(question.task)  # which every group repeats
         room = max(HEAD_TOKENS - frame, 1)
         count = -(-sum(cost - frame for cost in costs) // room)
         size = -(-len(labels) // count)

@@ -216,8 +216,9 @@ class EventItem:
 class Issue:
     """Something that the reader of a result should know.
 
-    `kind` is one of `truncated`, `step-limit`, `control-characters`, and for text decoders
-    `unparsable`, `off-option`, `not-in-text`, `repeat`.
+    `kind` is one of `truncated` (part of the text was not read), `step-limit` (the answer was cut),
+    `not-asked` (a given item that no window holds), and for text decoders `unparsable`,
+    `off-option`, `not-in-text`, `repeat`.
     """
 
     kind: str

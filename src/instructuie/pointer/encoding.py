@@ -20,9 +20,9 @@ from instructuie.errors import ModelError, TextError
 from instructuie.pointer.grammar import STOP, Layout
 from instructuie.pointer.wordpiece import Tokenizer, load_tokenizer
 from instructuie.pointer.words import split_words
-from instructuie.prompt import Prompt
+from instructuie.prompt import Prompt, instruction_pools
 from instructuie.schema import Label
-from instructuie.tasks import Slot
+from instructuie.tasks import Slot, Task
 from instructuie.types import Mention, Span
 
 IntArray = npt.NDArray[np.int64]
@@ -146,6 +146,10 @@ class Encoder:
     def head_length(self, prompt: Prompt) -> int:
         """Tokens of everything but the text."""
         return len(self._head(prompt)[0]) + 1
+
+    def frame_length(self, task: Task) -> int:
+        """Tokens of a task's prompt without options and text."""
+        return len(self._plain(instruction_pools()[task.name][0])) + 4
 
     def count(self, text: str) -> list[int]:
         """The number of tokens of each word of a text (see `split_words`)."""

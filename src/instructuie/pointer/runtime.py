@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from instructuie.errors import ModelError
 from instructuie.pointer.answer import answer
@@ -28,9 +30,6 @@ from instructuie.pointer.encoding import (
 from instructuie.prompt import Prompt
 from instructuie.types import Result
 
-if TYPE_CHECKING:
-    import onnxruntime as ort
-
 FORMAT = "instructuie-pointer-1"
 
 
@@ -39,50 +38,61 @@ class OnnxMemory:
     """What the decoder reads: see `stepwise.DecodeStep` for the shapes."""
 
     states: FloatArray
-    keys: FloatArray
-    cross: FloatArray
+    cross: tuple[FloatArray, ...]
     mask: BoolArray
     task: IntArray
     past: FloatArray
 
 
+class Session(Protocol):
+    """The part of `onnxruntime.InferenceSession` that decoding needs."""
+
+    def run(self, outputs: None, inputs: dict[str, Any]) -> list[Any]:
+        """All outputs of the graph."""
+
+
 class OnnxBackend:
     """A `decode.Backend` over the two exported graphs."""
 
-    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
-        self._encoder = _session(folder / "encoder.onnx", threads)
-        self._decoder = _session(folder / "decoder.onnx", threads)
+    def __init__(self, encoder: Session, decoder: Session) -> None:
+        self._encoder, self._decoder = encoder, decoder
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int | None = None) -> OnnxBackend:
+        """Raises ModelError when a graph cannot be loaded."""
+        return cls(
+            load_session(folder / "encoder.onnx", threads=threads),
+            load_session(folder / "decoder.onnx", threads=threads),
+        )
 
     def start(self, batch: EncodedBatch, tasks: IntArray) -> OnnxMemory:
-        states, keys, cross = self._encoder.run(
+        states, *cross = self._encoder.run(
             None, {"ids": batch.ids, "shapes": batch.shapes, "mask": batch.mask}
         )
-        return OnnxMemory(states, keys, cross, batch.mask, tasks, cross[:, :, :, :0].copy())
+        rows, heads, _, size = cross[1].shape
+        past = np.zeros((rows, len(cross), heads, 0, size), np.float32)
+        return OnnxMemory(states, tuple(cross), batch.mask, tasks, past)
 
     def step(
         self, memory: OnnxMemory, last: IntArray, first: IntArray, slot: IntArray
     ) -> tuple[FloatArray, OnnxMemory]:
-        scores, present = self._decoder.run(
-            None,
-            {
-                "last": last,
-                "first": first,
-                "slot": slot,
-                "task": memory.task,
-                "states": memory.states,
-                "keys": memory.keys,
-                "cross": memory.cross,
-                "mask": memory.mask,
-                "past": memory.past,
-            },
-        )
+        inputs = {
+            "last": last,
+            "first": first,
+            "slot": slot,
+            "task": memory.task,
+            "states": memory.states,
+            "mask": memory.mask,
+            "past": memory.past,
+        }
+        cross = {f"cross_{index}": values for index, values in enumerate(memory.cross)}
+        scores, present = self._decoder.run(None, {**inputs, **cross})
         return scores, replace(memory, past=present)
 
     def select(self, memory: OnnxMemory, rows: IntArray) -> OnnxMemory:
         return OnnxMemory(
             memory.states[rows],
-            memory.keys[rows],
-            memory.cross[rows],
+            tuple(values[rows] for values in memory.cross),
             memory.mask[rows],
             memory.task[rows],
             memory.past[rows],
@@ -109,7 +119,7 @@ class PointerRuntime:
         encoder = Encoder.from_file(folder / "tokenizer.json", markers, max_tokens=max_tokens)
         card = folder / "README.md"
         text = card.read_text(encoding="utf-8") if card.is_file() else ""
-        return cls(OnnxBackend(folder, threads=threads), encoder, card=text)
+        return cls(OnnxBackend.load(folder, threads=threads), encoder, card=text)
 
     def answer(
         self, prompts: Sequence[Prompt], *, beam_size: int = 1, batch_size: int = 32
@@ -168,7 +178,8 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _session(path: Path, threads: int | None) -> ort.InferenceSession:
+def load_session(path: Path, *, threads: int | None = None) -> Session:
+    """An ONNX Runtime session on the processor. Raises ModelError."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -176,9 +187,12 @@ def _session(path: Path, threads: int | None) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session: Session = ort.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # the runtime's own exceptions share no base but Exception
         raise ModelError(f"cannot load {path}: {error}") from error
+    return session
 
 
 def _cores() -> int:

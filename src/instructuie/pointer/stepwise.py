@@ -1,12 +1,18 @@
 """The pointer model cut in two for decoding: run the encoder once, then one decoder step at a time.
 
 These two modules are what is exported to ONNX, and what scores a model during training: the same
-arithmetic in both places. B prompts, N walks, T tokens, L layers, H heads, d = D / H, P past moves.
+arithmetic in both places. It is that of `PointerModel.forward`, rearranged so that a step does as
+little as it can: the cross-attention keys are stored transposed and scaled, and the pointing keys
+are folded into the query, which then meets the encoder states themselves (the keys' bias adds the
+same to every token, so it drops out).
+
+B prompts, N walks, T tokens, L layers, H heads, d = D / H, P past moves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,35 +21,57 @@ from torch.nn import functional as F
 
 from instructuie.pointer.decode import FloatArray
 from instructuie.pointer.encoding import EncodedBatch, IntArray
-from instructuie.pointer.model import DecoderLayer, Moves, PointerModel, cross_bias
+from instructuie.pointer.model import (
+    QUERIES,
+    QUERY_OF_SLOT,
+    DecoderLayer,
+    Moves,
+    PointerModel,
+    cross_bias,
+)
+from instructuie.tasks import Slot
 
 
 class EncodePrompt(nn.Module):
-    """ids, shapes, mask (B, T) -> states (B, T, D), keys (B, 3, T, D), cross (B, 2 L, H, T, d)."""
+    """ids, shapes, mask (B, T) -> states (B, T, D), then for each layer its cross-attention keys
+    (B, H, d, T), transposed and scaled, and values (B, H, T, d)."""
 
     def __init__(self, model: PointerModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, ids: Tensor, shapes: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         states = self.model.encode(ids, shapes, mask)
-        cross = []
+        cross: list[Tensor] = []
         for layer in self.model.layers:
             assert isinstance(layer, DecoderLayer)
-            cross += [layer.split(x) for x in layer.cross_kv(states).chunk(2, dim=-1)]
-        return states, self.model.keys(states), torch.stack(cross, dim=1)
+            keys, values = (layer.split(x) for x in layer.cross_kv(states).chunk(2, dim=-1))
+            scale = keys.shape[-1] ** -0.5
+            cross += [keys.transpose(-1, -2).contiguous() * scale, values.contiguous()]
+        return (states, *cross)
 
 
 class DecodeStep(nn.Module):
     """One move for each of N walks.
 
-    last, first, slot, task (N,); states (N, T, D), keys (N, 3, T, D), cross (N, 2 L, H, T, d),
-    mask (N, T), past (N, 2 L, H, P, d) -> scores (N, T), past with one move more.
+    last, first, slot, task (N,); states (N, T, D), mask (N, T), past (N, 2 L, H, P, d), and the
+    cross-attention of each layer as `EncodePrompt` gives it -> scores (N, T), and past with one
+    move more. Scores differ from those of `PointerModel` by a constant for each move.
     """
 
     def __init__(self, model: PointerModel) -> None:
         super().__init__()
         self.model = model
+        self.register_buffer("kinds", torch.tensor([QUERY_OF_SLOT[slot] for slot in Slot]))
+        width = model.width
+        shape = (QUERIES, width, width)
+        with torch.no_grad():
+            key = model.key.weight.view(shape) / math.sqrt(width)
+            weight = torch.einsum("koi,koj->kij", key, model.query.weight.view(shape))
+            bias = torch.einsum("koi,ko->ki", key, model.query.bias.view(QUERIES, width))
+        self.point = nn.Linear(width, QUERIES * width, device=weight.device)
+        self.point.weight = nn.Parameter(weight.reshape(QUERIES * width, width))
+        self.point.bias = nn.Parameter(bias.reshape(-1))
 
     def forward(
         self,
@@ -52,47 +80,60 @@ class DecodeStep(nn.Module):
         slot: Tensor,
         task: Tensor,
         states: Tensor,
-        keys: Tensor,
-        cross: Tensor,
         mask: Tensor,
         past: Tensor,
+        *cross: Tensor,
     ) -> tuple[Tensor, Tensor]:
         model = self.model
         moves = Moves(last.unsqueeze(1), first.unsqueeze(1), slot.unsqueeze(1))
         position = torch.zeros(1, dtype=torch.long, device=last.device) + past.shape[3]
         hidden = model.inputs(states, moves, task, position)
         bias = cross_bias(mask, hidden.dtype)
-        present = []
+        present: list[Tensor] = []
         for index, layer in enumerate(model.layers):
             assert isinstance(layer, DecoderLayer)
             query, key, value = (layer.split(x) for x in layer.self_qkv(hidden).chunk(3, dim=-1))
             key = torch.cat([past[:, 2 * index], key], dim=2)
             value = torch.cat([past[:, 2 * index + 1], value], dim=2)
             present += [key, value]
-            attended = F.scaled_dot_product_attention(query, key, value)
-            hidden = layer.finish(
-                hidden, attended, cross[:, 2 * index], cross[:, 2 * index + 1], bias
-            )
-        scores = model.scores(hidden, keys, moves.slot).squeeze(1)
+            scaled = query * query.shape[-1] ** -0.5
+            attended = torch.softmax(scaled @ key.transpose(-1, -2), dim=-1) @ value
+            hidden = layer.self_norm(hidden + layer.self_out(layer.merge(attended)))
+            query = layer.split(layer.cross_q(hidden))
+            weights = torch.softmax(query @ cross[2 * index] + bias, dim=-1)
+            attended = weights @ cross[2 * index + 1]
+            hidden = layer.cross_norm(hidden + layer.cross_out(layer.merge(attended)))
+            hidden = layer.norm(hidden + layer.outer(F.gelu(layer.inner(hidden))))
+        query = self.point(hidden).view(-1, QUERIES, model.width)
+        kind = self.get_buffer("kinds")[slot][:, None, None].expand(-1, 1, model.width)
+        scores = (query.gather(1, kind) @ states.transpose(-1, -2)).squeeze(1)
         return scores, torch.stack(present, dim=1)
+
+
+def no_past(cross: tuple[Tensor, ...]) -> Tensor:
+    """The past before the first move: (N, 2 L, H, 0, d)."""
+    rows, heads, _, size = cross[1].shape
+    return cross[1].new_zeros((rows, len(cross), heads, 0, size))
 
 
 @dataclass(frozen=True, slots=True)
 class TorchMemory:
     states: Tensor
-    keys: Tensor
-    cross: Tensor
+    cross: tuple[Tensor, ...]
     mask: Tensor
     task: Tensor
     past: Tensor
 
 
 class TorchBackend:
-    """A `Backend` that runs the torch model; used while training, and as the reference for export."""
+    """A `Backend` that runs the torch model; used while training, and as the reference for export.
+
+    The weights are folded when it is made: make a new one after they change.
+    """
 
     def __init__(self, model: PointerModel) -> None:
         self.model = model.eval()
-        self._encode, self._step = EncodePrompt(model), DecodeStep(model)
+        self._encode, self._step = EncodePrompt(model), DecodeStep(model).to(self.device)
 
     @property
     def device(self) -> torch.device:
@@ -101,42 +142,35 @@ class TorchBackend:
     @torch.no_grad()
     def start(self, batch: EncodedBatch, tasks: IntArray) -> TorchMemory:
         mask = torch.from_numpy(batch.mask).to(self.device)
-        states, keys, cross = self._encode(
+        states, *cross = self._encode(
             torch.from_numpy(batch.ids).to(self.device),
             torch.from_numpy(batch.shapes).to(self.device),
             mask,
         )
-        past = cross[:, :, :, :0]
-        return TorchMemory(states, keys, cross, mask, torch.from_numpy(tasks).to(self.device), past)
+        task = torch.from_numpy(tasks).to(self.device)
+        return TorchMemory(states, tuple(cross), mask, task, no_past(tuple(cross)))
 
     @torch.no_grad()
     def step(
         self, memory: TorchMemory, last: IntArray, first: IntArray, slot: IntArray
     ) -> tuple[FloatArray, TorchMemory]:
-        last_, first_, slot_ = (torch.from_numpy(x).to(self.device) for x in (last, first, slot))
         scores, past = self._step(
-            last_,
-            first_,
-            slot_,
+            *(torch.from_numpy(x).to(self.device) for x in (last, first, slot)),
             memory.task,
             memory.states,
-            memory.keys,
-            memory.cross,
             memory.mask,
             memory.past,
+            *memory.cross,
         )
-        scores_array: FloatArray = scores.float().cpu().numpy().astype(np.float32, copy=False)
-        return scores_array, TorchMemory(
-            memory.states, memory.keys, memory.cross, memory.mask, memory.task, past
-        )
+        array: FloatArray = scores.float().cpu().numpy().astype(np.float32, copy=False)
+        return array, replace(memory, past=past)
 
     @torch.no_grad()
     def select(self, memory: TorchMemory, rows: IntArray) -> TorchMemory:
         index = torch.from_numpy(rows).to(self.device)
         return TorchMemory(
             memory.states[index],
-            memory.keys[index],
-            memory.cross[index],
+            tuple(x[index] for x in memory.cross),
             memory.mask[index],
             memory.task[index],
             memory.past[index],

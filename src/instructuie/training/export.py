@@ -21,17 +21,18 @@ from typing import Any
 
 import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
 from instructuie.errors import ModelError
 from instructuie.pointer.model import PointerModel
-from instructuie.pointer.runtime import PointerRuntime
+from instructuie.pointer.runtime import OnnxBackend, PointerRuntime, load_session
 from instructuie.pointer.stepwise import DecodeStep, EncodePrompt
 from instructuie.prompt import Prompt
+from instructuie.training.quantize import Observer, observed, quantize_per_token, split_wide
 
 MIN_AGREEMENT = 0.99
 _OPSET = 18
+_GRAPHS = ("encoder.onnx", "decoder.onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def export(
         agreement = None
         chosen = exact
         if int8:
-            _quantize(exact, small)
+            _quantize(exact, small, probes)
             agreement = compare(exact, small, probes)
             if agreement.share < min_agreement:
                 raise ModelError(
@@ -126,39 +127,48 @@ def _write(model: PointerModel, source: Path, folder: Path) -> None:
     table = model.encoder.get_input_embeddings()
     assert isinstance(table, nn.Embedding)
     model.encoder.set_input_embeddings(_QuantizedEmbedding(table.weight.detach()))
-    batch, tokens, moves = 2, 9, 3
+    batch, tokens = 2, 9
     ids = torch.ones(batch, tokens, dtype=torch.long)
     mask = torch.ones(batch, tokens, dtype=torch.bool)
     mask[1, 6:] = False
     encode, step = EncodePrompt(model).eval(), DecodeStep(model).eval()
     with torch.no_grad():
-        states, keys, cross = encode(ids, torch.zeros_like(ids), mask)
+        states, *cross = encode(ids, torch.zeros_like(ids), mask)
     whole = {0: "batch", 1: "tokens"}
+    attention = {
+        f"cross_{index}": {0: "batch", (2 if index % 2 else 3): "tokens"}
+        for index in range(len(cross))
+    }
     _export(
         encode,
         (ids, torch.zeros_like(ids), mask),
         folder / "encoder.onnx",
         {"ids": whole, "shapes": whole, "mask": whole},
-        {"states": whole, "keys": {0: "batch", 2: "tokens"}, "cross": {0: "batch", 3: "tokens"}},
+        {"states": whole, **attention},
     )
     row = torch.zeros(batch, dtype=torch.long)
     one = {0: "batch"}
     _export(
         step,
-        (row, row, row, row, states, keys, cross, mask, cross[:, :, :, :moves]),
+        (row, row, row, row, states, mask, _some_past(tuple(cross)), *cross),
         folder / "decoder.onnx",
         {
             **dict.fromkeys(("last", "first", "slot", "task"), one),
             "states": whole,
-            "keys": {0: "batch", 2: "tokens"},
-            "cross": {0: "batch", 3: "tokens"},
             "mask": whole,
             "past": {0: "batch", 3: "past"},
+            **attention,
         },
         {"scores": whole, "present": {0: "batch", 3: "present_moves"}},
     )
     for name in ("config.json", "tokenizer.json"):
         shutil.copyfile(source / name, folder / name)
+
+
+def _some_past(cross: tuple[Tensor, ...]) -> Tensor:
+    """Three past moves, so that the tracer does not take "none" for a fixed size."""
+    rows, heads, _, size = cross[1].shape
+    return torch.zeros(rows, len(cross), heads, 3, size)
 
 
 def _export(
@@ -183,16 +193,20 @@ def _export(
     onnx.checker.check_model(str(path))
 
 
-def _quantize(source: Path, folder: Path) -> None:
+def _quantize(source: Path, folder: Path, probes: Sequence[Prompt]) -> None:
+    """Write the int8 model of an fp32 one; every eighth probe says how large its states get."""
     folder.mkdir(parents=True)
-    for name in ("encoder.onnx", "decoder.onnx"):
-        quantize_dynamic(
-            source / name,
-            folder / name,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul"],
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        )
+    runtime = PointerRuntime.load(source)
+    observers = []
+    for name in _GRAPHS:
+        split_wide(source / name, folder / name)
+        names = observed(folder / name, folder / f"observed-{name}")
+        observers.append(Observer(load_session(folder / f"observed-{name}"), names))
+        (folder / f"observed-{name}").unlink()
+    runtime.backend = OnnxBackend(*observers)
+    runtime.answer(probes[::8])
+    for name, observer in zip(_GRAPHS, observers, strict=True):
+        quantize_per_token(folder / name, folder / name, observer.largest)
     for name in ("config.json", "tokenizer.json"):
         shutil.copyfile(source / name, folder / name)
 

@@ -1,0 +1,231 @@
+"""fp32 ONNX graph -> int8, with one range per token and one scale per channel.
+
+The usual dynamic quantisation takes one scale over a whole batch, padding included: an outlier in
+one text then costs every text its precision, and a text's result depends on its neighbours. A range
+for each token costs a few more operations and has neither fault. Only standard operators are used.
+
+Encoders have a few channels that are ten times as large as the others, whatever the text. Dividing
+each input channel by a constant, and multiplying its row of weights by the same, changes nothing in
+the product and evens them out (SmoothQuant, arXiv 2211.10438); the constants come from the largest
+values seen on probe texts.
+
+A token's evened states x lie between low and high. With m their middle and r half their distance,
+x = m + r u, where u between -1 and 1 is what gets rounded; so x W = r (u W) + m (1 W), and the
+column sums 1 W are known beforehand. Half of a range that lies on one side of 0 is not wasted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+FloatArray = npt.NDArray[np.float32]
+_SCALE, _ZERO, _HALF = "int8_scale", "int8_zero", "int8_half"
+_AXIS, _TINY = "int8_axis", "int8_tiny"
+_EVENING = 0.5
+"""How much of a channel's size moves from the states into the weights."""
+
+
+def quantize_per_token(source: Path, target: Path, largest: Mapping[str, FloatArray]) -> None:
+    """Write `target` with every product of states and a weight matrix in int8.
+
+    `largest` holds, for each such product's states, the largest magnitude of each channel.
+    """
+    model = onnx.load(str(source))
+    graph = model.graph
+    weights = _weights(model)
+    products = [node for node in graph.node if _is_product(node, weights)]
+    dividers = {
+        states: _divider(
+            largest[states], [weights[n.input[1]] for n in products if n.input[0] == states]
+        )
+        for states in dict.fromkeys(node.input[0] for node in products)
+    }
+    nodes: list[NodeProto] = []
+    seen: set[str] = set()
+    for node in graph.node:
+        if not _is_product(node, weights):
+            nodes.append(node)
+            continue
+        states = node.input[0]
+        if states not in seen:
+            seen.add(states)
+            inverse = (1 / dividers[states]).astype(np.float32)
+            graph.initializer.append(numpy_helper.from_array(inverse, f"{states}_inverse"))
+            nodes += _quantized_states(states)
+        graph.initializer.extend(_quantized_weight(node, weights, dividers[states]))
+        nodes += _product(node)
+    used = {node.input[1] for node in products}
+    kept = [tensor for tensor in graph.initializer if tensor.name not in used]
+    del graph.initializer[:]
+    graph.initializer.extend([*kept, *_constants()])
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
+def split_wide(source: Path, target: Path, *, widest: int = 512) -> None:
+    """Write `target`, with each product over more than `widest` channels as a sum of narrow ones.
+
+    The inner states of a feed-forward layer have a few large values for each token; cut into parts,
+    these take the precision of their own part only.
+    """
+    model = onnx.load(str(source))
+    weights = _weights(model)
+    nodes: list[NodeProto] = []
+    for node in model.graph.node:
+        parts = -(-weights[node.input[1]].dims[0] // widest) if _is_product(node, weights) else 1
+        matrix = numpy_helper.to_array(weights[node.input[1]]) if parts > 1 else None
+        if matrix is None or len(matrix) % parts:
+            nodes.append(node)
+            continue
+        name = _names(node.output[0])
+        states = [name(f"states{part}") for part in range(parts)]
+        products = [name(f"product{part}") for part in range(parts)]
+        nodes.append(helper.make_node("Split", [node.input[0]], states, axis=-1, num_outputs=parts))
+        for part, rows in enumerate(np.split(matrix, parts)):
+            weight = numpy_helper.from_array(rows, name(f"weight{part}"))
+            model.graph.initializer.append(weight)
+            nodes.append(helper.make_node("MatMul", [states[part], weight.name], [products[part]]))
+        nodes.append(helper.make_node("Sum", products, [node.output[0]]))
+        model.graph.initializer.remove(weights[node.input[1]])
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
+def observed(source: Path, target: Path) -> tuple[str, ...]:
+    """Write `target`, which also puts out the largest magnitude per channel of the states of each
+    product; returns the names of those states, in the order of the added outputs."""
+    model = onnx.load(str(source))
+    weights = _weights(model)
+    names = tuple(dict.fromkeys(n.input[0] for n in model.graph.node if _is_product(n, weights)))
+    for name in names:
+        flat, size, top = (f"{name}_{part}" for part in ("flat", "size", "largest"))
+        model.graph.initializer.extend(
+            [
+                numpy_helper.from_array(np.array([0], np.int64), f"{name}_rows"),
+                numpy_helper.from_array(np.array([-1, _width(model, name, weights)]), f"{name}_2d"),
+            ]
+        )
+        model.graph.node.extend(
+            [
+                helper.make_node("Abs", [name], [size]),
+                helper.make_node("Reshape", [size, f"{name}_2d"], [flat]),
+                helper.make_node("ReduceMax", [flat, f"{name}_rows"], [top], keepdims=0),
+            ]
+        )
+        model.graph.output.append(helper.make_tensor_value_info(top, TensorProto.FLOAT, None))
+    onnx.save(model, str(target))
+    return names
+
+
+class Observer:
+    """Stands in for a session of an observed graph: the same results, and the maxima are kept."""
+
+    def __init__(self, session: Any, names: Sequence[str]) -> None:
+        self._session, self._names = session, names
+        self.largest: dict[str, FloatArray] = {}
+
+    def run(self, outputs: None, inputs: Mapping[str, Any]) -> list[Any]:
+        results: list[Any] = self._session.run(outputs, inputs)
+        count = len(results) - len(self._names)
+        for name, values in zip(self._names, results[count:], strict=True):
+            self.largest[name] = np.maximum(self.largest.get(name, np.zeros_like(values)), values)
+        return results[:count]
+
+
+def _weights(model: ModelProto) -> dict[str, TensorProto]:
+    return {
+        tensor.name: tensor
+        for tensor in model.graph.initializer
+        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) == 2
+    }
+
+
+def _is_product(node: NodeProto, weights: Mapping[str, TensorProto]) -> bool:
+    return node.op_type == "MatMul" and node.input[1] in weights
+
+
+def _width(model: ModelProto, states: str, weights: Mapping[str, TensorProto]) -> int:
+    node = next(n for n in model.graph.node if _is_product(n, weights) and n.input[0] == states)
+    return int(weights[node.input[1]].dims[0])
+
+
+def _divider(largest: FloatArray, weights: Sequence[TensorProto]) -> FloatArray:
+    """What each channel of the states is divided by, shared by all products that read them."""
+    strength = np.max([np.abs(numpy_helper.to_array(w)).max(axis=1) for w in weights], axis=0)
+    states = np.maximum(largest, 1e-5) ** _EVENING
+    divider: FloatArray = (states / np.maximum(strength, 1e-5) ** (1 - _EVENING)).astype(np.float32)
+    return divider
+
+
+def _quantized_states(states: str) -> list[NodeProto]:
+    """x -> the middle and half the width of each token's range, and u as 8 bits around 128."""
+    name = _names(states)
+    return [
+        helper.make_node("Mul", [states, name("inverse")], [name("even")]),
+        helper.make_node("ReduceMax", [name("even"), _AXIS], [name("high")], keepdims=1),
+        helper.make_node("ReduceMin", [name("even"), _AXIS], [name("low")], keepdims=1),
+        helper.make_node("Add", [name("high"), name("low")], [name("both")]),
+        helper.make_node("Mul", [name("both"), _HALF], [name("middle")]),
+        helper.make_node("Sub", [name("high"), name("middle")], [name("upper")]),
+        helper.make_node("Max", [name("upper"), _TINY], [name("radius")]),
+        helper.make_node("Sub", [name("even"), name("middle")], [name("centred")]),
+        helper.make_node("Div", [name("centred"), name("radius")], [name("unit")]),
+        helper.make_node("QuantizeLinear", [name("unit"), _SCALE, _ZERO], [name("int8")]),
+    ]
+
+
+def _quantized_weight(
+    node: NodeProto, weights: Mapping[str, TensorProto], divider: FloatArray
+) -> list[TensorProto]:
+    """A matrix (in, out) as int8, its scale per output channel (with that of u), and its sums."""
+    matrix = numpy_helper.to_array(weights[node.input[1]]) * divider[:, None]
+    scale = np.abs(matrix).max(axis=0) / 127
+    scale[scale == 0] = 1.0
+    rounded = np.clip(np.round(matrix / scale), -127, 127).astype(np.int8)
+    sums = (rounded.astype(np.float64) * scale).sum(axis=0)
+    name = _names(node.output[0])
+    return [
+        numpy_helper.from_array(rounded, name("weight")),
+        numpy_helper.from_array((scale / 127).astype(np.float32), name("scale")),
+        numpy_helper.from_array(sums.astype(np.float32), name("sums")),
+        numpy_helper.from_array(np.zeros((), np.int8), name("zero")),
+    ]
+
+
+def _product(node: NodeProto) -> list[NodeProto]:
+    """The int8 product of a MatMul node, scaled back into its output."""
+    x, name = _names(node.input[0]), _names(node.output[0])
+    inputs = [x("int8"), name("weight"), _ZERO, name("zero")]
+    return [
+        helper.make_node("MatMulInteger", inputs, [name("whole")]),
+        helper.make_node("Cast", [name("whole")], [name("real")], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [name("real"), name("scale")], [name("scaled")]),
+        helper.make_node("Mul", [name("scaled"), x("radius")], [name("product")]),
+        helper.make_node("Mul", [x("middle"), name("sums")], [name("offset")]),
+        helper.make_node("Add", [name("product"), name("offset")], [node.output[0]]),
+    ]
+
+
+def _constants() -> list[TensorProto]:
+    return [
+        numpy_helper.from_array(np.array(1 / 127, np.float32), _SCALE),
+        numpy_helper.from_array(np.array(128, np.uint8), _ZERO),
+        numpy_helper.from_array(np.array(0.5, np.float32), _HALF),
+        numpy_helper.from_array(np.array([-1], np.int64), _AXIS),
+        numpy_helper.from_array(np.array(1e-12, np.float32), _TINY),
+    ]
+
+
+def _names(base: str) -> Callable[[str], str]:
+    return lambda part: f"{base}_{part}"
