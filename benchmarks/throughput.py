@@ -169,7 +169,8 @@ def measure_encoder(
     cut_encoder(model / "encoder.onnx", scratch / "shipped.onnx")
     export_plain(model, trained, scratch)
     sessions = {
-        name: load_session(scratch / f"{name}.onnx", threads=args.threads) for name in ("shipped", "plain")
+        name: load_session(scratch / f"{name}.onnx", threads=args.threads)
+        for name in ("shipped", "plain")
     }
 
     def alone(session: Any) -> Pass:

@@ -18,7 +18,8 @@ SETS+=,crossner_science/NER,mit_movie/NER,mit_restaurant/NER
 instructuie train --config configs/train/builtin_stage1.toml --data "$DATA" \
     --output runs/builtin_stage1 --set model.encoder="'${ENCODER:?folder of the encoder}'"
 instructuie train --config configs/train/builtin_stage2.toml --data "$DATA" --output runs/builtin_stage2
-instructuie export runs/builtin_stage2/model --data "$DATA" --output runs/builtin
+instructuie export runs/builtin_stage2/model --data "$DATA" --output runs/builtin \
+    --min-agreement 0.92
 instructuie evaluate run --model runs/builtin --data "$DATA" --sets "$SETS" --output runs/builtin_scores.json
 instructuie card runs/builtin_stage2/model --scores runs/builtin_scores.json --output runs/builtin/README.md \
     --title "instructuie built-in model 1" --command "runs/builtin.sh"

@@ -179,7 +179,7 @@ def test_progress_counts_texts(extractor: Extractor) -> None:
 
 
 def test_a_threshold_leaves_out_the_unsure(extractor: Extractor) -> None:
-    every = extractor.extract(LONG[:300], SCHEMA, overlap="all")
+    every = extractor.extract(LONG[:300], SCHEMA, overlap="all", threshold=0)
     some = extractor.extract(LONG[:300], SCHEMA, overlap="all", threshold=0.3)
     assert [e for e in every.entities if e.score >= 0.3] == list(some.entities)
     assert len(some.entities) < len(every.entities)

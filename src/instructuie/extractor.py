@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from instructuie.chunking import Window, windows
 from instructuie.errors import ModelError, SchemaError, TaskError, TextError
-from instructuie.merging import Overlap, merge, place
+from instructuie.merging import Overlap, confident, merge, place
 from instructuie.pointer.runtime import PointerRuntime
 from instructuie.pointer.words import split_words
 from instructuie.progress import Progress, Silent
@@ -64,14 +64,15 @@ class Extractor:
         entities: LabelsLike | None = None,
         relations: LabelsLike | None = None,
         events: EventsLike | None = None,
-        threshold: float = 0.0,
+        threshold: float | None = None,
         overlap: Overlap = "flat",
         on_overflow: OnOverflow = "chunk",
         beam_size: int = 1,
     ) -> Result:
         """Everything that the schema asks for, in one text.
 
-        `threshold` leaves out items that score lower. `overlap` says which overlapping entities may
+        `threshold` leaves out items that score lower; without one, each kind of item has its own (see
+        `merging.CONFIDENT`), and 0 keeps all. `overlap` says which overlapping entities may
         stay: `flat` none, `nested` one inside another, `all` any. A text that is too long for the
         model is read in windows (`chunk`), refused (`error`), or cut (`truncate`), which the result
         then says.
@@ -98,7 +99,7 @@ class Extractor:
         entities: LabelsLike | None = None,
         relations: LabelsLike | None = None,
         events: EventsLike | None = None,
-        threshold: float = 0.0,
+        threshold: float | None = None,
         overlap: Overlap = "flat",
         on_overflow: OnOverflow = "chunk",
         beam_size: int = 1,
@@ -135,7 +136,7 @@ class Extractor:
         entities: LabelsLike | None = None,
         relations: LabelsLike | None = None,
         events: EventsLike | None = None,
-        threshold: float = 0.0,
+        threshold: float | None = None,
         overlap: Overlap = "flat",
         on_overflow: OnOverflow = "chunk",
         beam_size: int = 1,
@@ -153,18 +154,23 @@ class Extractor:
                 beam_size=beam_size,
             )
 
-    def spans(self, text: str, entities: LabelsLike, *, threshold: float = 0.0) -> Result:
+    def spans(self, text: str, entities: LabelsLike, *, threshold: float | None = None) -> Result:
         """ES: where entities of any of these labels are, without saying which label."""
         return self._ask("ES", text, Schema.of(entities=entities), threshold=threshold)
 
     def classify(
-        self, text: str, spans: Sequence[Place], entities: LabelsLike, *, threshold: float = 0.0
+        self,
+        text: str,
+        spans: Sequence[Place],
+        entities: LabelsLike,
+        *,
+        threshold: float | None = None,
     ) -> Result:
         """ET: a label for each given span; spans that none of the labels fits are left out."""
         given = Extraction(tuple(Entity("", mention) for mention in _mentions(text, spans)))
         return self._ask("ET", text, Schema.of(entities=entities), given, threshold=threshold)
 
-    def pairs(self, text: str, relations: LabelsLike, *, threshold: float = 0.0) -> Result:
+    def pairs(self, text: str, relations: LabelsLike, *, threshold: float | None = None) -> Result:
         """EP: pairs that stand in any of these relations, without saying in which."""
         return self._ask("EP", text, Schema.of(relations=relations), threshold=threshold)
 
@@ -174,7 +180,7 @@ class Extractor:
         pairs: Sequence[tuple[Place, Place]],
         relations: LabelsLike,
         *,
-        threshold: float = 0.0,
+        threshold: float | None = None,
     ) -> Result:
         """EPR: the relation of each given (head, tail); unrelated pairs are left out."""
         heads = _mentions(text, [head for head, _ in pairs])
@@ -184,7 +190,7 @@ class Extractor:
         )
         return self._ask("EPR", text, Schema.of(relations=relations), given, threshold=threshold)
 
-    def triggers(self, text: str, events: EventsLike, *, threshold: float = 0.0) -> Result:
+    def triggers(self, text: str, events: EventsLike, *, threshold: float | None = None) -> Result:
         """EET: event triggers and their labels, without arguments."""
         return self._ask("EET", text, Schema.of(events=events), threshold=threshold)
 
@@ -195,7 +201,7 @@ class Extractor:
         trigger: Place,
         roles: LabelsLike,
         *,
-        threshold: float = 0.0,
+        threshold: float | None = None,
     ) -> Result:
         """EEA: what fills the roles of one given event."""
         mention = _mentions(text, [trigger])[0]
@@ -242,7 +248,7 @@ class Extractor:
         schema: Schema,
         given: Extraction | None = None,
         *,
-        threshold: float,
+        threshold: float | None,
     ) -> Result:
         question = _Question(find_task(task), schema, given or Extraction())
         return self._run([(text, [question])], _Settings(threshold, "all", "chunk", 1))[0]
@@ -265,14 +271,15 @@ class Extractor:
         parts: list[list[Result]] = [[] for _ in asked]
         read: list[set[Span]] = [set() for _ in asked]
         for job, result in zip(jobs, answers, strict=True):
-            parts[job.row].append(place(result, job.window))
+            kept = confident(result) if settings.threshold is None else result
+            parts[job.row].append(place(kept, job.window))
             read[job.row].add(job.window.span)
         return [
             merge(
                 text,
                 parts[row],
                 windows=len(read[row]),
-                threshold=settings.threshold,
+                threshold=settings.threshold or 0.0,
                 overlap=settings.overlap,
                 one_label=any(question.task.given for question in questions),
                 issues=issues[row],
@@ -360,7 +367,7 @@ _FIELD = {"entity": "entities", "relation": "relations", "event": "events"}
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    threshold: float
+    threshold: float | None
     overlap: Overlap
     on_overflow: OnOverflow
     beam_size: int

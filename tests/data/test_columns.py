@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -73,7 +75,12 @@ class TestLayouts:
         assert found(twice) == [[("protein", "IL 2")]]
 
     def test_flags_give_spaces_and_sentence_ends_but_never_inside_an_entity(self) -> None:
-        options = {"tag_column": 1, "flag_column": 2, "skip_lines": 1, "comment": "# "}
+        options: dict[str, Any] = {
+            "tag_column": 1,
+            "flag_column": 2,
+            "skip_lines": 1,
+            "comment": "# ",
+        }
         records = list(read_columns(FIXTURES / "flags.tsv", separator="tab", **options))
         assert [record.text for record in records] == ["Mr. Gray, of York", "He left."]
         assert found(records) == [[("pers", "Mr. Gray"), ("loc", "York")], []]
@@ -190,7 +197,7 @@ class TestMalformed:
 
 @pytest.mark.parametrize("card", list(load_cards()), ids=lambda card: card.name)
 def test_cards_give_options_that_the_readers_know(card: Card) -> None:
-    readers = {"columns": read_columns, "parallel": read_parallel}
+    readers: dict[str, Callable[..., Any]] = {"columns": read_columns, "parallel": read_parallel}
     if reader := readers.get(card.reader):
         inspect.signature(reader).bind(Path(), **card.reader_options)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +62,8 @@ def test_an_int8_model_that_says_something_else_is_refused(
     """Fault injection: the weights that point at labels are lost on the way to int8."""
     quantize = exporting._quantize
 
-    def damage(source: Path, folder: Path) -> None:
-        quantize(source, folder)
+    def damage(source: Path, folder: Path, probes: Sequence[Prompt]) -> None:
+        quantize(source, folder, probes)
         model = onnx.load(folder / "encoder.onnx")
         for tensor in model.graph.initializer:
             if tensor.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8):

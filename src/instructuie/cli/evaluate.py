@@ -39,7 +39,7 @@ def run(
     split: Annotated[str, typer.Option(help="dev or test.")] = "test",
     model: ModelOption = None,
     threads: ThreadsOption = None,
-    threshold: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.0,
+    threshold: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
     overlap: Annotated[Overlap, typer.Option(help="As in extract.")] = Overlap.flat,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Scores as JSON.")

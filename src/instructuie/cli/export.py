@@ -28,6 +28,9 @@ def export(
         Path, typer.Option(metavar="FILE", help="Prepared file; its dev texts are the probe set.")
     ],
     precision: Annotated[Precision, typer.Option(help="Of the weights.")] = Precision.int8,
+    min_agreement: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Refuse an int8 model that agrees less.")
+    ] = 0.99,
     probes: Annotated[int, typer.Option(min=1, help="Texts of each data set to compare on.")] = 40,
     card: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A model card to put beside the model.")
@@ -41,7 +44,14 @@ def export(
 
     prompts = probe_prompts(read_prepared(data, splits=("dev",)), per_set=probes)
     text = card.read_text(encoding="utf-8") if card else ""
-    agreement = write(model, output, prompts, int8=precision is Precision.int8, card=text)
+    agreement = write(
+        model,
+        output,
+        prompts,
+        int8=precision is Precision.int8,
+        card=text,
+        min_agreement=min_agreement,
+    )
     if agreement is not None:
         console.note(
             f"int8 and fp32 agree on {100 * agreement.share:.2f}% of the items "

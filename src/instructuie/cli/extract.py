@@ -71,8 +71,14 @@ def extract(
     text_key: Annotated[str, typer.Option(help="The key of the text in JSON rows.")] = "text",
     model: ModelOption = None,
     threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Leave out items that score lower.")
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Leave out items that score lower; 0 keeps all.",
+            show_default="one for each kind of item",
+        ),
+    ] = None,
     overlap: Annotated[
         Overlap, typer.Option(help="Which overlapping entities to keep.")
     ] = Overlap.flat,

@@ -18,8 +18,10 @@ the text and at the options, so every item is a span of the text and one of the 
 _LIMITS = """\
 English text. Labels unlike those of the training data are followed less well than familiar ones;
 a short description beside a label helps. Relations and arguments are found within one window of the
-text (a few sentences). The vocabulary is uncased; the case of each word is read separately. Scores
-are products of move probabilities, not calibrated on any set. Do not use it to decide about people.
+text (a few sentences).
+Relations are the weakest part of this version. The vocabulary is uncased; the case of each word is
+read separately. Scores are products of move probabilities, not calibrated on any set. Do not use it to
+decide about people.
 """
 
 
@@ -55,11 +57,12 @@ def _results(files: Iterable[Mapping[str, Any]]) -> str:
                 use = " (zero-shot)" if row.get("use") == "zero-shot" else ""
                 lines.append(
                     f"| {entry}{use} | {file['split']} | {unit} | {row['texts']:,} | "
-                    f"{row['gold']:,} | {row['f1']:.2f} |"
+                    f"{row['gold']:,} | {_threshold(file)} | {row['f1']:.2f} |"
                 )
-        notes.append(f"data {file['data'][:12]}, threshold {file['threshold']}, {file['overlap']}")
+        notes.append(f"data {file['data'][:12]}, overlap {file['overlap']}")
     head = (
-        "| data | split | unit | texts | gold items | F1 |\n| --- | --- | --- | --- | --- | --- |"
+        "| data | split | unit | texts | gold items | threshold | F1 |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |"
     )
     rule = (
         "Micro-F1 in percent under the strict rule: exact character offsets and label, every mention "
@@ -69,6 +72,10 @@ def _results(files: Iterable[Mapping[str, Any]]) -> str:
         + "."
     )
     return "\n".join([rule, "", head, *lines])
+
+
+def _threshold(file: Mapping[str, Any]) -> str:
+    return "default" if file["threshold"] is None else str(file["threshold"])
 
 
 def _training(training: Mapping[str, Any], commands: Sequence[str]) -> str:

@@ -61,6 +61,8 @@ def export(
 
     Raises ModelError, and leaves `output` as it was, when the agreement is below `min_agreement`.
     """
+    if int8 and not probes:
+        raise ModelError("no probe prompts to compare the models on: give at least one")
     model = PointerModel.load(model_folder).eval()
     with tempfile.TemporaryDirectory() as scratch:
         exact, small = Path(scratch) / "fp32", Path(scratch) / "int8"
@@ -74,7 +76,8 @@ def export(
                 raise ModelError(
                     f"the int8 model agrees with the fp32 model on {100 * agreement.share:.2f}% of "
                     f"{agreement.either} items, expected at least {100 * min_agreement:.0f}%: "
-                    "nothing was written; export with --precision fp32"
+                    "nothing was written; export with --precision fp32, or say with "
+                    "--min-agreement what is enough"
                 )
             chosen = small
         if card:
@@ -85,8 +88,6 @@ def export(
 
 def compare(first: Path, second: Path, probes: Sequence[Prompt]) -> Agreement:
     """Run two exported models over the same prompts and count equal items."""
-    if not probes:
-        raise ModelError("no probe prompts to compare the models on: give at least one")
     answers = [PointerRuntime.load(folder).answer(probes) for folder in (first, second)]
     same = total = 0
     for left, right in zip(*answers, strict=True):

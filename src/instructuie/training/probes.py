@@ -20,7 +20,7 @@ def probe_prompts(prepared: Prepared, *, per_set: int) -> list[Prompt]:
     for name, inventory in prepared.inventories.items():
         if prepared.header["datasets"][name]["use"] != "train":
             continue
-        records = [r for r in prepared.records[name].get("dev", ()) if len(r.text) < 400]
+        records = [r for r in prepared.records.get(name, {}).get("dev", ()) if len(r.text) < 400]
         for task_name in inventory.tasks:
             task = find_task(task_name)
             for record in records[:per_set]:

@@ -61,12 +61,10 @@ def quantize_per_token(source: Path, target: Path, largest: Mapping[str, FloatAr
             nodes += _quantized_states(states)
         graph.initializer.extend(_quantized_weight(node, weights, dividers[states]))
         nodes += _product(node)
-    used = {node.input[1] for node in products}
-    kept = [tensor for tensor in graph.initializer if tensor.name not in used]
-    del graph.initializer[:]
-    graph.initializer.extend([*kept, *_constants()])
+    graph.initializer.extend(_constants())
     del graph.node[:]
     graph.node.extend(nodes)
+    _drop_unused(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
 
@@ -95,9 +93,9 @@ def split_wide(source: Path, target: Path, *, widest: int = 512) -> None:
             model.graph.initializer.append(weight)
             nodes.append(helper.make_node("MatMul", [states[part], weight.name], [products[part]]))
         nodes.append(helper.make_node("Sum", products, [node.output[0]]))
-        model.graph.initializer.remove(weights[node.input[1]])
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    _drop_unused(model)
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
 
@@ -141,6 +139,14 @@ class Observer:
         for name, values in zip(self._names, results[count:], strict=True):
             self.largest[name] = np.maximum(self.largest.get(name, np.zeros_like(values)), values)
         return results[:count]
+
+
+def _drop_unused(model: ModelProto) -> None:
+    """Leave out tensors that no node reads any more; equal weights may share one."""
+    read = {name for node in model.graph.node for name in node.input}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
 
 
 def _weights(model: ModelProto) -> dict[str, TensorProto]:
