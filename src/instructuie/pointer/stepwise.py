@@ -70,7 +70,9 @@ class DecodeStep(nn.Module):
             weight = torch.einsum("koi,koj->kij", key, model.query.weight.view(shape))
             bias = torch.einsum("koi,ko->ki", key, model.query.bias.view(QUERIES, width))
         # Made without initial values, as drawing these would disturb a training run's random state.
-        self.point = nn.utils.skip_init(nn.Linear, width, QUERIES * width, device=weight.device)
+        self.point = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+            nn.Linear, width, QUERIES * width, device=weight.device
+        )
         self.point.weight = nn.Parameter(weight.reshape(QUERIES * width, width))
         self.point.bias = nn.Parameter(bias.reshape(-1))
 
