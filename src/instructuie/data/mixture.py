@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 from instructuie.data.instance import Instance, OptionSampling, Sampler
 from instructuie.data.prepared import Inventory, Prepared
 from instructuie.data.record import Record
+from instructuie.data.written import read_all_written
 from instructuie.errors import ConfigError
 from instructuie.tasks import find_task
 from instructuie.types import Argument, Entity, Event, Extraction, Mention, Relation, Span
@@ -39,6 +41,11 @@ class MixtureConfig:
     `auxiliary`: `{ES = 0.3, ET = 0.3}` are the chances of the released code."""
     empty: float = 0.3
     """Chance that a record without any gold item for the task is kept."""
+    written: str = ""
+    """Folder of texts that were annotated by hand, each file with a schema of its own (see
+    `written.py`); files called `dev-...` are left out."""
+    written_share: float = 0.2
+    """Share of the draws that these texts get, spread evenly over the files."""
     join: float = 0.1
     """Chance that two or three neighbouring short records are read as one text."""
     options: OptionSampling = field(default_factory=OptionSampling)
@@ -77,6 +84,11 @@ class Mixture:
         _check_tasks(config.tasks)
         if not weights:
             raise ConfigError("the mixture is empty: no data set has a train split and a weight")
+        if config.written:
+            written = _written_streams(Path(config.written), seed)
+            each = math.fsum(weights) * config.written_share / (1 - config.written_share)
+            weights += [each / len(written)] * len(written)
+            self._streams += written
         total = math.fsum(weights)
         self.shares = {
             f"{s.name}/{s.main}": w / total for s, w in zip(self._streams, weights, strict=True)
@@ -109,6 +121,15 @@ class Mixture:
 
     def _next_stream(self) -> _Stream:
         return self._choice.choices(self._streams, self._weights)[0]
+
+
+def _written_streams(folder: Path, seed: int) -> list[_Stream]:
+    return [
+        _Stream(f"written/{file.name}", main, file.inventory, file.records, seed)
+        for file in read_all_written(folder)
+        if not file.name.startswith("dev-")
+        for main in file.inventory.tasks
+    ]
 
 
 def _check_tasks(tasks: Mapping[str, float]) -> None:

@@ -1,19 +1,27 @@
-"""Instances -> batches of about equally long prompts; resumable to the batch."""
+"""Instances -> batches of about equally long prompts; resumable to the batch.
+
+A pool is a fixed run of draws from the mixture, sorted by length and cut into batches. Pools do not
+depend on one another, so several processes can make them ahead of time: the batches and their order
+are the same for any number of processes.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from random import Random
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from instructuie.data.instance import Instance
 from instructuie.data.mixture import Mixture
 from instructuie.errors import ConfigError, TextError
-from instructuie.pointer.encoding import Encoded, Encoder, pad, with_shape
+from instructuie.pointer.encoding import BoolArray, Encoded, Encoder, IntArray, pad, with_shape
 from instructuie.pointer.model import Moves
 from instructuie.pointer.targets import Walk, walk
 from instructuie.training.config import TrainConfig
@@ -55,11 +63,40 @@ class Batch:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """A batch before it becomes tensors, as it travels between processes; see `Batch`."""
+
+    ids: IntArray
+    shapes: IntArray
+    mask: BoolArray
+    tasks: IntArray
+    last: IntArray
+    first: IntArray
+    slot: IntArray
+    target: IntArray
+    legal: BoolArray
+
+    def tensors(self) -> Batch:
+        def as_tensor(array: npt.NDArray[np.generic]) -> Tensor:
+            return torch.from_numpy(array)
+
+        return Batch(
+            as_tensor(self.ids),
+            as_tensor(self.shapes),
+            as_tensor(self.mask),
+            as_tensor(self.tasks),
+            Moves(as_tensor(self.last), as_tensor(self.first), as_tensor(self.slot)),
+            as_tensor(self.target),
+            as_tensor(self.legal),
+        )
+
+
 @dataclass(slots=True)
 class Position:
-    """Where a stream of batches stands: draws before the current pool, batches used of it."""
+    """Where a stream of batches stands: pools that are used up, batches used of the next one."""
 
-    drawn: int = 0
+    pool: int = 0
     used: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
 
@@ -71,78 +108,132 @@ class Example:
     task: int
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    batches: tuple[Arrays, ...]
+    passed_over: dict[str, int]
+
+
 class Batches:
-    """An endless stream of batches; `position` is where to go on, valid between batches."""
+    """An endless stream of batches; `position` is where to go on, valid between batches.
+
+    With `config.workers` processes the next pools are made while the model trains. Close the iterator
+    to end them.
+    """
 
     def __init__(
         self, mixture: Mixture, encoder: Encoder, config: TrainConfig, position: Position
     ) -> None:
-        self.mixture, self.encoder, self.config = mixture, encoder, config
         self.position = position
+        self._maker = PoolMaker(mixture, encoder, config)
+        self._workers = config.workers
 
     def __iter__(self) -> Iterator[Batch]:
-        self.mixture.skip(self.position.drawn)
-        draws = iter(self.mixture)
-        while True:
-            passed: dict[str, int] = {}
-            pool, count = self._pool(draws, passed)
-            batches = self._cut(pool)
-            for batch in batches[self.position.used :]:
+        empty = 0
+        for pool in self._pools(self.position.pool):
+            for batch in pool.batches[self.position.used :]:
                 self.position.used += 1
-                yield self._tensors(batch)
-            self.position.drawn += count
+                yield batch.tensors()
+            self.position.pool += 1
             self.position.used = 0
-            for reason, number in passed.items():
+            for reason, number in pool.passed_over.items():
                 total = self.position.passed_over.get(reason, 0)
                 self.position.passed_over[reason] = total + number
-
-    def _pool(
-        self, draws: Iterator[tuple[str, Instance | None]], passed: dict[str, int]
-    ) -> tuple[list[Example], int]:
-        pool: list[Example] = []
-        count = 0
-        while len(pool) < self.config.pool:
-            if not pool and count >= _HOPELESS:
+            empty = 0 if pool.batches else empty + self._maker.config.pool
+            if empty >= _HOPELESS:
                 raise ConfigError(
-                    f"no instance could be used in {count:,} draws (passed over: {passed}): check "
-                    "train.max_tokens, train.max_moves and the mixture"
+                    f"no instance could be used in {empty:,} draws (passed over: "
+                    f"{pool.passed_over}): check train.max_tokens, train.max_moves and the mixture"
                 )
-            _, instance = next(draws)
-            rng = Random(f"{self.mixture.seed}:{self.position.drawn + count}:shape")
-            count += 1
-            if instance is None:
-                continue
-            try:
-                encoded = self.encoder.encode(instance.prompt)
-            except TextError:
-                encoded = None
-            if encoded is None or len(encoded.ids) > self.config.max_tokens:
-                passed["too many tokens"] = passed.get("too many tokens", 0) + 1
-                continue
-            steps = walk(instance.prompt, encoded, instance.target)
-            if not (steps.target >= 0).any():
-                continue
-            if len(steps.slot) > self.config.max_moves:
-                passed["too many moves"] = passed.get("too many moves", 0) + 1
-                continue
-            if rng.random() < self.config.shape_noise:
-                encoded = with_shape(encoded, rng.choice(("lower", "lower", "upper")))
-            pool.append(Example(encoded, steps, instance.prompt.task.index))
-        return pool, count
 
-    def _cut(self, pool: list[Example]) -> list[list[Example]]:
-        """Batches of neighbours in length, in random order."""
-        ordered = sorted(pool, key=lambda e: (len(e.encoded.ids), len(e.walk.slot)))
-        batches: list[list[Example]] = [[]]
-        for example in ordered:
+    def _pools(self, number: int) -> Iterator[Pool]:
+        if not self._workers:
+            while True:
+                yield self._maker.make(number)
+                number += 1
+        # Forked, so that the data that were read already are shared.
+        with ProcessPoolExecutor(
+            self._workers, get_context("fork"), initializer=_start, initargs=(self._maker,)
+        ) as processes:
+            waiting: deque[Future[Pool]] = deque()
+            try:
+                while True:
+                    while len(waiting) < 2 * self._workers:
+                        waiting.append(processes.submit(_make, number))
+                        number += 1
+                    yield waiting.popleft().result()
+            finally:
+                processes.shutdown(cancel_futures=True)
+
+
+_maker: PoolMaker
+"""Of a worker process."""
+
+
+def _start(maker: PoolMaker) -> None:
+    global _maker
+    _maker = maker
+
+
+def _make(number: int) -> Pool:
+    return _maker.make(number)
+
+
+class PoolMaker:
+    """Makes the n-th pool; numbers must rise from call to call, but may leave some out."""
+
+    def __init__(self, mixture: Mixture, encoder: Encoder, config: TrainConfig) -> None:
+        self.mixture, self.encoder, self.config = mixture, encoder, config
+        self._draws = iter(mixture)
+        self._drawn = 0
+
+    def make(self, number: int) -> Pool:
+        start = number * self.config.pool
+        self.mixture.skip(start - self._drawn)
+        self._drawn = start + self.config.pool
+        passed: dict[str, int] = {}
+        examples = [
+            example
+            for draw in range(start, self._drawn)
+            if (example := self._example(draw, passed)) is not None
+        ]
+        batches = self._cut(examples)
+        Random(f"{self.mixture.seed}:{start}:batches").shuffle(batches)
+        return Pool(tuple(self._arrays(batch) for batch in batches), passed)
+
+    def _example(self, draw: int, passed: dict[str, int]) -> Example | None:
+        _, instance = next(self._draws)
+        if instance is None:
+            return None
+        try:
+            encoded = self.encoder.encode(instance.prompt)
+        except TextError:
+            encoded = None
+        if encoded is None or len(encoded.ids) > self.config.max_tokens:
+            passed["too many tokens"] = passed.get("too many tokens", 0) + 1
+            return None
+        steps = walk(instance.prompt, encoded, instance.target)
+        if not (steps.target >= 0).any():
+            return None
+        if len(steps.slot) > self.config.max_moves:
+            passed["too many moves"] = passed.get("too many moves", 0) + 1
+            return None
+        rng = Random(f"{self.mixture.seed}:{draw}:shape")
+        if rng.random() < self.config.shape_noise:
+            encoded = with_shape(encoded, rng.choice(("lower", "lower", "upper")))
+        return Example(encoded, steps, instance.prompt.task.index)
+
+    def _cut(self, examples: Sequence[Example]) -> list[list[Example]]:
+        """Batches of neighbours in length."""
+        batches: list[list[Example]] = []
+        for example in sorted(examples, key=lambda e: (len(e.encoded.ids), len(e.walk.slot))):
             length = len(example.encoded.ids)
-            if batches[-1] and length * (len(batches[-1]) + 1) > self.config.batch_tokens:
+            if not batches or length * (len(batches[-1]) + 1) > self.config.batch_tokens:
                 batches.append([])
             batches[-1].append(example)
-        Random(f"{self.mixture.seed}:{self.position.drawn}:batches").shuffle(batches)
         return batches
 
-    def _tensors(self, examples: Sequence[Example]) -> Batch:
+    def _arrays(self, examples: Sequence[Example]) -> Arrays:
         padded = pad([e.encoded for e in examples], pad_id=self.encoder.markers.pad)
         count, tokens = padded.ids.shape
         length = max(len(e.walk.slot) for e in examples)
@@ -157,12 +248,7 @@ class Batches:
             slot[row, :size], target[row, :size] = steps.slot, steps.target
             legal[row, :size, 0] = False
             legal[row, :size, : steps.legal.shape[1]] = steps.legal
-        return Batch(
-            torch.from_numpy(padded.ids),
-            torch.from_numpy(padded.shapes),
-            torch.from_numpy(padded.mask),
-            torch.tensor([e.task for e in examples]),
-            Moves(torch.from_numpy(last), torch.from_numpy(first), torch.from_numpy(slot)),
-            torch.from_numpy(target),
-            torch.from_numpy(legal),
+        tasks = np.asarray([e.task for e in examples], np.int64)
+        return Arrays(
+            padded.ids, padded.shapes, padded.mask, tasks, last, first, slot, target, legal
         )

@@ -29,7 +29,10 @@ class TrainConfig:
     batch_tokens: int = 3072
     """Padded tokens of one batch."""
     pool: int = 512
-    """So many instances are drawn, sorted by length and cut into batches at once."""
+    """So many draws are sorted by length and cut into batches at once."""
+    workers: int = 0
+    """Processes that make batches ahead of time; 0 makes them when they are needed. The batches are
+    the same."""
     max_tokens: int = 256
     """Longer training prompts are passed over, and counted."""
     max_moves: int = 160
@@ -51,6 +54,8 @@ class TrainConfig:
     """Chance that all words of a text are shown as lower case, or (a third of these) upper case."""
     rounding: bool = False
     """Round states and weights to 8 bits while training, as the int8 export will."""
+    consistency: float = 0.0
+    """With `rounding`: weight of the difference between a pass that rounds and one that does not."""
     precision: str = "auto"
     """`fp32`, `bf16`, or `auto`: bf16 where the hardware computes with it."""
     log_every: int = 20
@@ -69,6 +74,8 @@ class TrainConfig:
                 raise ConfigError(f"train.{name} is {getattr(self, name)}, expected at least 1")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"train.precision is {self.precision!r}, expected auto, fp32 or bf16")
+        if self.consistency and not self.rounding:
+            raise ConfigError("train.consistency compares with rounding: set train.rounding = true")
         if not 0 <= self.decay <= 1:
             raise ConfigError(f"train.decay is {self.decay}, expected a share between 0 and 1")
 

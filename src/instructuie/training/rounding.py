@@ -8,16 +8,21 @@ rounded, and the weights that are saved are the exact ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class RoundedLinear(nn.Linear):
-    """A linear layer that rounds while it trains."""
+    """A linear layer that rounds while it trains, unless `exact` is set."""
+
+    exact = False
 
     def forward(self, states: Tensor) -> Tensor:
-        if not self.training:
+        if self.exact or not self.training:
             return super().forward(states)
         return F.linear(rounded_states(states), rounded_weight(self.weight), self.bias)
 
@@ -28,6 +33,17 @@ def round_linears(*modules: nn.Module) -> None:
         for module in parent.modules():
             if type(module) is nn.Linear:
                 module.__class__ = RoundedLinear
+
+
+@contextmanager
+def rounding(model: nn.Module, *, on: bool) -> Iterator[None]:
+    """Whether the linear layers that may round do so."""
+    linears = [module for module in model.modules() if isinstance(module, RoundedLinear)]
+    for linear in linears:
+        linear.exact = not on
+    yield
+    for linear in linears:
+        linear.exact = False
 
 
 def rounded_states(states: Tensor) -> Tensor:

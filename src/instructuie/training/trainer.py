@@ -11,7 +11,8 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from instructuie.training.batch import Batch, Batches, Position
 from instructuie.training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
 from instructuie.training.config import PointerTraining, TrainConfig
 from instructuie.training.dev import dev_scores
-from instructuie.training.rounding import round_linears
+from instructuie.training.rounding import round_linears, rounding
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -81,40 +82,72 @@ def train(
         )
 
     mixture = Mixture(prepared, config.mixture, seed=settings.seed)
-    batches: Iterator[Batch] = iter(Batches(mixture, encoder, settings, position))
     losses, examples, since = [], 0, time.monotonic()
     model.train()
-    while step < settings.steps:
-        batch = next(batches).to(device)
-        losses.append(_update(model, optimizer, batch, settings, step))
-        examples += batch.examples
-        step += 1
-        if step % settings.log_every == 0 or step == settings.steps:
-            seconds = time.monotonic() - since
-            log.write(
-                {
-                    "step": step,
-                    "of": settings.steps,
-                    "loss": round(sum(losses) / len(losses), 4),
-                    "rate": _rate(settings, step),
-                    "examples": examples,
-                    "examples_per_second": round(examples / max(seconds, 1e-9), 2),
-                }
-            )
-            losses, examples, since = [], 0, time.monotonic()
-        if settings.dev and (step % settings.dev_every == 0 or step == settings.steps):
-            log.write({"step": step, "dev": dev_scores(model, encoder, prepared, settings)})
-            model.train()
-            since = time.monotonic()
-        if step % settings.checkpoint_every == 0 or step == settings.steps:
-            save()
+    with closing(_batches(mixture, encoder, settings, position)) as batches:
+        while step < settings.steps:
+            batch = next(batches).to(device)
+            losses.append(_update(model, optimizer, batch, settings, step))
+            examples += batch.examples
+            step += 1
+            if step % settings.log_every == 0 or step == settings.steps:
+                loss = float(torch.stack(losses).mean())  # waits for the device: not every step
+                seconds = time.monotonic() - since
+                log.write(
+                    {
+                        "step": step,
+                        "of": settings.steps,
+                        "loss": round(loss, 4),
+                        "rate": _rate(settings, step),
+                        "examples": examples,
+                        "examples_per_second": round(examples / max(seconds, 1e-9), 2),
+                    }
+                )
+                losses, examples, since = [], 0, time.monotonic()
+            if settings.dev and (step % settings.dev_every == 0 or step == settings.steps):
+                log.write({"step": step, "dev": dev_scores(model, encoder, prepared, settings)})
+                model.train()
+                since = time.monotonic()
+            if step % settings.checkpoint_every == 0 or step == settings.steps:
+                save()
     return _finish(model, tokenizer, output, manifest, position)
+
+
+def _batches(
+    mixture: Mixture, encoder: Encoder, settings: TrainConfig, position: Position
+) -> Generator[Batch]:
+    yield from Batches(mixture, encoder, settings, position)
 
 
 def loss_of(model: PointerModel, batch: Batch) -> torch.Tensor:
     """Cross-entropy over the legal tokens, averaged over the free moves."""
+    return _cross_entropy(_scores(model, batch), batch)
+
+
+def consistent_loss(model: PointerModel, batch: Batch, weight: float) -> torch.Tensor:
+    """The mean loss of a pass with rounding and one without, and `weight` times how far their
+    distributions over each free move differ: the Kullback-Leibler divergence, both ways, halved.
+
+    Dropout differs between the passes as well, which is R-Drop (arXiv 2106.14448).
+    """
+    with rounding(model, on=True):
+        rounded = _scores(model, batch)
+    with rounding(model, on=False):
+        exact = _scores(model, batch)
+    loss = (_cross_entropy(rounded, batch) + _cross_entropy(exact, batch)) / 2
+    free = batch.target >= 0
+    first, second = (F.log_softmax(scores[free], dim=-1) for scores in (rounded, exact))
+    # (P - Q) (log P - log Q) is both divergences added; illegal tokens have no share in either.
+    both = ((first.exp() - second.exp()) * (first - second)).sum(dim=-1).mean()
+    return loss + weight * both / 2
+
+
+def _scores(model: PointerModel, batch: Batch) -> torch.Tensor:
     scores = model(batch.ids, batch.shapes, batch.mask, batch.moves, batch.tasks).float()
-    scores = scores.masked_fill(~batch.legal, -1e9)
+    return scores.masked_fill(~batch.legal, -1e9)  # type: ignore[no-any-return]
+
+
+def _cross_entropy(scores: torch.Tensor, batch: Batch) -> torch.Tensor:
     return F.cross_entropy(scores.flatten(0, 1), batch.target.flatten(), ignore_index=-100)
 
 
@@ -124,17 +157,20 @@ def _update(
     batch: Batch,
     settings: TrainConfig,
     step: int,
-) -> float:
+) -> torch.Tensor:
     for group in optimizer.param_groups:
         group["lr"] = group["factor"] * _rate(settings, step)
     device = batch.ids.device.type
     with torch.autocast(device, torch.bfloat16, enabled=_uses_bf16(settings, device)):
-        loss = loss_of(model, batch)
+        if settings.consistency:
+            loss = consistent_loss(model, batch, settings.consistency)
+        else:
+            loss = loss_of(model, batch)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
     optimizer.step()
-    return float(loss.detach())
+    return loss.detach()
 
 
 def _rate(settings: TrainConfig, step: int) -> float:
@@ -240,7 +276,8 @@ def _finish(
     folder = output / "model"
     model.cpu().save(folder)
     (folder / "tokenizer.json").write_text(tokenizer, encoding="utf-8")
-    row = {**manifest, "draws": position.drawn, "passed_over": position.passed_over}
+    draws = position.pool * int(manifest["config"]["train"]["pool"])
+    row = {**manifest, "draws": draws, "passed_over": position.passed_over}
     (folder / "training.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
     return folder
 
