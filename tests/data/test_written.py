@@ -87,7 +87,7 @@ def test_a_mixture_gives_the_texts_their_share(tmp_path: Path) -> None:
     config = MixtureConfig(written=str(folder), written_share=0.25)
     shares = Mixture(data, config, seed=1).shares
     ours = {name: share for name, share in shares.items() if name.startswith("written/")}
-    assert sorted(ours) == ["written/news/EE", "written/news/NER", "written/news/RE"]
+    assert sorted(ours) == [f"written/texts/news/{task}" for task in ("EE", "NER", "RE")]
     assert sum(ours.values()) == pytest.approx(0.25)
 
 

@@ -127,7 +127,7 @@ def _written_streams(folder: Path, seed: int) -> list[_Stream]:
     return [
         _Stream(f"written/{file.name}", main, file.inventory, file.records, seed)
         for file in read_all_written(folder)
-        if not file.name.startswith("dev-")
+        if not file.held_out
         for main in file.inventory.tasks
     ]
 

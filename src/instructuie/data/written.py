@@ -36,8 +36,14 @@ class Written:
     """One file: a schema, and texts that are annotated with all of it."""
 
     name: str
+    """The file and its folder, without the ending."""
     inventory: Inventory
     records: tuple[Record, ...]
+
+    @property
+    def held_out(self) -> bool:
+        """True for a file called `dev-...`, which is never trained on."""
+        return self.name.split("/")[-1].startswith("dev-")
 
 
 def read_written(path: Path) -> Written:
@@ -50,7 +56,7 @@ def read_written(path: Path) -> Written:
     if not blocks:
         raise DataError("is empty: expected a schema and texts", path=path)
     inventory = _schema(blocks[0], path)
-    name = path.stem
+    name = f"{path.parent.name}/{path.stem}"
     records = tuple(
         _record(block, inventory, path, f"{name}/{index}") for index, block in enumerate(blocks[1:])
     )
