@@ -28,6 +28,7 @@ from instructuie.pointer.model import PointerModel
 from instructuie.pointer.runtime import OnnxBackend, PointerRuntime, load_session
 from instructuie.pointer.stepwise import DecodeStep, EncodePrompt
 from instructuie.prompt import Prompt
+from instructuie.training.fold import fold_attention_biases
 from instructuie.training.fuse import fuse
 from instructuie.training.quantize import Observer, observed, quantize_per_token
 
@@ -129,6 +130,7 @@ def _write(model: PointerModel, source: Path, folder: Path) -> None:
     table = model.encoder.get_input_embeddings()
     assert isinstance(table, nn.Embedding)
     model.encoder.set_input_embeddings(_QuantizedEmbedding(table.weight.detach()))
+    fold_attention_biases(model)
     batch, tokens = 2, 9
     ids = torch.ones(batch, tokens, dtype=torch.long)
     mask = torch.ones(batch, tokens, dtype=torch.bool)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from onnx import ModelProto, helper
+from onnx import ModelProto, helper, numpy_helper
 
 
 def fuse(source: Path, target: Path, *, heads: int, width: int) -> None:
@@ -30,9 +30,26 @@ def fuse(source: Path, target: Path, *, heads: int, width: int) -> None:
         optimization_options=options,
         opt_level=1,
     )
+    _drop_zero_biases(fused.model)
     _keep_bias_apart(fused.model)
     _normalise_faster(fused.model)
     fused.save_model_to_file(str(target))
+
+
+def _drop_zero_biases(model: ModelProto) -> None:
+    """Leave out additions of nothing (see `fold.py`)."""
+    zero = {t.name for t in model.graph.initializer if not numpy_helper.to_array(t).any()}
+    outputs = {entry.name for entry in model.graph.output}
+    for node in list(model.graph.node):
+        named = [name for name in node.input if name in zero]
+        if node.op_type != "Add" or len(named) != 1 or node.output[0] in outputs:
+            continue
+        (kept,) = (name for name in node.input if name not in zero)
+        model.graph.node.remove(node)
+        for other in model.graph.node:
+            for place, name in enumerate(other.input):
+                if name == node.output[0]:
+                    other.input[place] = kept
 
 
 def _keep_bias_apart(model: ModelProto) -> None:
