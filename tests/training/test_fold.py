@@ -38,8 +38,8 @@ def test_a_folded_model_gives_the_same_scores() -> None:
     mask[1, 4:] = False
     moves = Moves(*(torch.tensor([[0, 2, 3], [0, 1, 2]]) for _ in range(3)))
     with torch.no_grad():
-        scores = [m(ids, shapes, mask, moves, torch.tensor([0, 3])) for m in (model, folded)]
-    assert torch.allclose(*scores, atol=1e-4)
+        first, second = (m(ids, shapes, mask, moves, torch.tensor([0, 3])) for m in (model, folded))
+    assert torch.allclose(first, second, atol=1e-4)
     assert not any(layer.attention.self.key.bias.any() for layer in encoder_layers(folded))
     for layer in folded.layers:
         assert isinstance(layer, DecoderLayer)

@@ -43,5 +43,5 @@ def _attention(layer: Any) -> tuple[Any, nn.Linear | None]:
 
 
 def _move(bias: Tensor, output: nn.Linear) -> None:
-    output.bias += output.weight @ bias
+    output.bias.add_(output.weight @ bias)
     bias.zero_()
