@@ -64,7 +64,7 @@ class Mixture:
         self._streams: list[_Stream] = []
         weights: list[float] = []
         for name, inventory in prepared.inventories.items():
-            records = prepared.records[name].get(config.splits.get(name, "train"), ())
+            records = prepared.records.get(name, {}).get(config.splits.get(name, "train"), ())
             if prepared.header["datasets"][name]["use"] != "train" or not records:
                 continue
             factor = config.weights.get(name, 1.0)
