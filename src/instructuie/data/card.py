@@ -7,6 +7,7 @@
     language = "en"
     licence = "not stated (Reuters text under a research agreement)"
     redistribution = "no"                  # yes | no | unclear, as stated at the source
+    commercial = "no"                      # the same for commercial use
     homepage = "https://..."
     citation = "Tjong Kim Sang and De Meulder, 2003"
     use = "train"                          # train | zero-shot (never trained on) | score
@@ -61,6 +62,7 @@ from urllib.parse import urljoin
 from instructuie.errors import DataError
 
 LabelKind = Literal["entity", "relation", "event", "role"]
+Terms = Literal["yes", "no", "unclear"]
 
 SplitRule = Literal["official", "8:1:1", "half of dev", "crossner", "folds"]
 """Where train, dev and test come from (section 2.3 and Table 7 of the paper).
@@ -110,7 +112,7 @@ class Card:
     tasks: tuple[str, ...]
     domain: str
     licence: str
-    redistribution: Literal["yes", "no", "unclear"]
+    redistribution: Terms
     homepage: str
     reader: str
     splits: Mapping[str, tuple[str, ...]]
@@ -119,6 +121,7 @@ class Card:
     ignore: Mapping[LabelKind, tuple[str, ...]] = field(default_factory=dict)
     language: str = "en"
     citation: str = ""
+    commercial: Terms = "unclear"
     use: Literal["train", "zero-shot", "score"] = "train"
     unit: Literal["sentence", "document"] = "sentence"
     notes: str = ""
@@ -178,7 +181,8 @@ def _check(card: Card, name: str) -> None:
 
 
 _CHOICES = {
-    "redistribution": ("yes", "no", "unclear"),
+    "redistribution": get_args(Terms),
+    "commercial": get_args(Terms),
     "use": ("train", "zero-shot", "score"),
     "unit": ("sentence", "document"),
     "split_rule": get_args(SplitRule),

@@ -181,6 +181,21 @@ def map_rows(
             yield Record(record.text, record.gold, name, f"{path.name}:{number}")
 
 
+def by_text(records: Iterable[Record]) -> Iterator[Record]:
+    """One record for each text, with all that the records of it say, in order of first appearance."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.text, []).append(record)
+    for first, *others in found.values():
+        golds = [record.gold for record in (first, *others)]
+        gold = Extraction(
+            unique(entity for gold in golds for entity in gold.entities),
+            unique(relation for gold in golds for relation in gold.relations),
+            unique(event for gold in golds for event in gold.events),
+        )
+        yield replace(first, gold=gold)
+
+
 def accepted(items: Iterable[Item], make: Callable[[Item], Record | None]) -> Iterator[Record]:
     """`make` of every item; one it returns None for holds nothing, one with a DataError is refused."""
     for item in items:
