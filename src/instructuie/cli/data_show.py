@@ -76,6 +76,9 @@ def _card_lines(card: Card, root: Path | None) -> Iterator[str]:
     for kind, names in card.labels.items():
         if names:
             yield f"  {kind + ' labels:':16}{', '.join(dict.fromkeys(names.values()))}"
+    for split, counts in card.counts.items():
+        items = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+        yield f"  {split + ' files:':16}{items}"
     yield from _file_lines(card, root)
 
 

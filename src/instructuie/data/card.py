@@ -30,6 +30,9 @@
     [files]                                # what the native files are, see `data/files.py`
     "conll2003/eng.train" = { size = 3283420, sha256 = "...", address = "eng.train" }
 
+    [counts]                               # what is read of each of these splits, before any cut
+    train = { records = 14041, entities = 23499 }
+
     [paper.NER]                            # the row of the paper's Table 7, for each task there
     name = "CoNLL2003"
     labels = 4
@@ -131,6 +134,7 @@ class Card:
     address: str = ""
     by_hand: str = ""
     files: Mapping[str, NativeFile] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     paper: Mapping[str, PaperRow] = field(default_factory=dict)
 
     def address_of(self, path: str) -> str:
