@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +30,17 @@ _NO_SPACE_AFTER = frozenset(
 _QUOTES = ('"', "'", "''", "`")
 _SPEECH = frozenset(["added", "asked", "cried", "replied", "said", "say", "says", "told", "wrote"])
 """One of these soon after a comma and a lone quotation mark says that speech ends at the mark."""
+
+_SUFFIX = re.compile(
+    r"-(?:[a-z]+(?:ed|ing|ent|ant|ive|ic|al|ous|ible|able|ory|ary)|like|type|free|rich|wide|style)"
+)
+"""A token that was cut off the word before it: `CD40 -dependent`."""
+
+_PARALLEL = frozenset(["and", "or", "to", "but", "nor", "than", "versus"])
+_ENTITIES = {"amp;": "&", "lt;": "<", "gt;": ">", "quot;": '"'}
+_QUOTATION = re.compile(r"``|'{2,}")
+_MISREAD = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
+"""Control characters that are Windows' quotation marks and dashes, read as Latin-1."""
 
 _TREEBANK = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 
@@ -61,16 +73,18 @@ def detokenize(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
 def as_written(tokens: Sequence[str]) -> list[str]:
     """Tokens as they stood in the text, without the treebank's spellings of them.
 
-    `-LRB-` was a bracket and `\\/` a slash; ` `` ` and `''` were quotation marks where both occur.
+    `-LRB-` was a bracket, `\\/` a slash, ` `` ` and `''` a quotation mark, and `&`, `amp;` one sign.
     """
-    written = list(tokens)
-    known = dict(_TREEBANK)
-    if "``" in tokens and "''" in tokens:
-        known.update({"``": '"', "''": '"'})
-    if not known.keys().isdisjoint(tokens):
-        written = [known.get(token, token) for token in written]
+    written = [_TREEBANK.get(token, token) for token in tokens]
     if any("\\" in token for token in written):
         written = [token.replace("\\/", "/").replace("\\*", "*") for token in written]
+    if any("'" in token or "`" in token for token in written):
+        written = ['"' if _QUOTATION.fullmatch(token) else token for token in written]
+    for index, (before, after) in enumerate(pairwise(tokens)):
+        if before == "&" and after in _ENTITIES:
+            written[index : index + 2] = [_ENTITIES[after], ""]
+    if not all(token.isascii() for token in written):
+        written = [token.translate(_MISREAD) for token in written]
     return written
 
 
@@ -99,6 +113,8 @@ def natural_spaces(
     """
     if not tokens:
         return []
+    if not {"``", "''"}.issubset(tokens):  # one mark on both sides
+        tokens = ['"' if _QUOTATION.fullmatch(token) else token for token in tokens]
     left, right = _quote_sides(tokens)
     spaces = [False]
     for index, (before, after) in enumerate(pairwise(tokens), 1):
@@ -108,9 +124,21 @@ def natural_spaces(
             or index in left
             or index - 1 in right
             or (len(after) == 1 and _cut_off(tokens, index))
+            or (len(after) > 1 and _continues(before, after))
         )
         spaces.append(not (joined or (glue and _glued(tokens, index, glue))))
     return spaces
+
+
+def _continues(before: str, after: str) -> bool:
+    """Whether `after` cannot begin a word: `(CN ),`, `CD40 -dependent`, `& amp;`."""
+    if after[0] in ")]}":
+        return True
+    if before == "&":
+        return after in _ENTITIES
+    if after[0] != "-" or not before[-1:].isalnum() or before in _PARALLEL:
+        return False
+    return _SUFFIX.fullmatch(after) is not None
 
 
 def _glued(tokens: Sequence[str], index: int, glue: Collection[str]) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,8 +35,9 @@ class TokenText:
     offsets: Sequence[tuple[int, int]]
 
     @classmethod
-    def of(cls, tokens: Sequence[str]) -> TokenText:
-        return cls(*place(as_written(tokens), natural_spaces(tokens)))
+    def of(cls, tokens: Sequence[str], *, glue: Collection[str] = ()) -> TokenText:
+        """Tokens as natural text; `glue` is that of `natural_spaces`."""
+        return cls(*place(as_written(tokens), natural_spaces(tokens, glue=glue)))
 
     @classmethod
     def respaced(cls, text: str) -> TokenText:
@@ -214,13 +216,15 @@ def _misfit(path: Path, number: int | None, row: Json, error: Exception) -> Data
     return DataError(f"does not fit the format: {reason}", path=path, line=number, content=content)
 
 
-def read_spert(path: Path) -> Iterator[Record]:
-    """SpERT: `tokens`, `entities` by token range, `relations` by position in `entities`."""
-    return map_rows(path, _spert)
+def read_spert(path: Path, *, glue: Collection[str] = ()) -> Iterator[Record]:
+    """SpERT: `tokens`, `entities` by token range, `relations` by position in `entities`.
+
+    `glue` is that of `natural_spaces`."""
+    return map_rows(path, partial(_spert, glue=glue))
 
 
-def _spert(row: Json) -> Record:
-    tokens = TokenText.of(row["tokens"])
+def _spert(row: Json, *, glue: Collection[str]) -> Record:
+    tokens = TokenText.of(row["tokens"], glue=glue)
     entities = [
         Entity(entity["type"], tokens.mention(entity["start"], entity["end"]))
         for entity in row["entities"]
