@@ -37,7 +37,16 @@ _SUFFIX = re.compile(
 """A token that was cut off the word before it: `CD40 -dependent`."""
 
 _PARALLEL = frozenset(["and", "or", "to", "but", "nor", "than", "versus"])
-_ENTITIES = {"amp;": "&", "lt;": "<", "gt;": ">", "quot;": '"'}
+_PAIRS = {
+    ("`", "`"): "``",
+    ("'", "'"): "''",
+    ("&", "amp;"): "&",
+    ("&", "lt;"): "<",
+    ("&", "gt;"): ">",
+    ("&", "quot;"): '"',
+}
+"""Two tokens that were one mark."""
+
 _QUOTATION = re.compile(r"``|'{2,}")
 _MISREAD = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
 """Control characters that are Windows' quotation marks and dashes, read as Latin-1."""
@@ -73,19 +82,27 @@ def detokenize(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
 def as_written(tokens: Sequence[str]) -> list[str]:
     """Tokens as they stood in the text, without the treebank's spellings of them.
 
-    `-LRB-` was a bracket, `\\/` a slash, ` `` ` and `''` a quotation mark, and `&`, `amp;` one sign.
+    `-LRB-` was a bracket, `\\/` a slash, ` `` ` and `''` a quotation mark, and `&`, `amp;` one sign,
+    of which the second token has nothing.
     """
-    written = [_TREEBANK.get(token, token) for token in tokens]
+    written = [_TREEBANK.get(token, token) for token in _whole_marks(tokens)]
     if any("\\" in token for token in written):
         written = [token.replace("\\/", "/").replace("\\*", "*") for token in written]
     if any("'" in token or "`" in token for token in written):
         written = ['"' if _QUOTATION.fullmatch(token) else token for token in written]
-    for index, (before, after) in enumerate(pairwise(tokens)):
-        if before == "&" and after in _ENTITIES:
-            written[index : index + 2] = [_ENTITIES[after], ""]
     if not all(token.isascii() for token in written):
         written = [token.translate(_MISREAD) for token in written]
     return written
+
+
+def _whole_marks(tokens: Sequence[str]) -> list[str]:
+    """The tokens with a mark that stands in two of them in the first, and nothing in the second."""
+    whole = list(tokens)
+    for index in range(len(whole) - 1):
+        digit = index > 0 and whole[index - 1].isdigit()  # 5'' is no end of a quotation
+        if (mark := _PAIRS.get((whole[index], whole[index + 1]))) and not digit:
+            whole[index : index + 2] = [mark, ""]
+    return whole
 
 
 def place(tokens: Sequence[str], spaces: Sequence[bool]) -> tuple[str, list[tuple[int, int]]]:
@@ -109,8 +126,15 @@ def natural_spaces(
     """Whether a writer would put a space before each token.
 
     Tokens in `glue` lose the space on both sides, for corpora that split words at every hyphen and
-    slash (and there `0 . 05` is one number); tokens in `prefixes` lose the space after them.
+    slash (and there `0 . 05` is one number, `-dependent` the end of a word); tokens in `prefixes`
+    lose the space after them.
     """
+    whole = _whole_marks(tokens)
+    spaces = iter(_spaces([token for token in whole if token], glue, prefixes))
+    return [bool(token) and next(spaces) for token in whole]
+
+
+def _spaces(tokens: Sequence[str], glue: Collection[str], prefixes: Collection[str]) -> list[bool]:
     if not tokens:
         return []
     if not {"``", "''"}.issubset(tokens):  # one mark on both sides
@@ -124,21 +148,10 @@ def natural_spaces(
             or index in left
             or index - 1 in right
             or (len(after) == 1 and _cut_off(tokens, index))
-            or (len(after) > 1 and _continues(before, after))
+            or (len(after) > 1 and after[0] in ")]}")
         )
         spaces.append(not (joined or (glue and _glued(tokens, index, glue))))
     return spaces
-
-
-def _continues(before: str, after: str) -> bool:
-    """Whether `after` cannot begin a word: `(CN ),`, `CD40 -dependent`, `& amp;`."""
-    if after[0] in ")]}":
-        return True
-    if before == "&":
-        return after in _ENTITIES
-    if after[0] != "-" or not before[-1:].isalnum() or before in _PARALLEL:
-        return False
-    return _SUFFIX.fullmatch(after) is not None
 
 
 def _glued(tokens: Sequence[str], index: int, glue: Collection[str]) -> bool:
@@ -149,6 +162,8 @@ def _glued(tokens: Sequence[str], index: int, glue: Collection[str]) -> bool:
         return True
     if before in glue:
         return not _dangling(earlier, before, after)
+    if after[0] == "-" and before[-1].isalnum() and before not in _PARALLEL:
+        return _SUFFIX.fullmatch(after) is not None
     return before == "." and _one_word(earlier, after)
 
 

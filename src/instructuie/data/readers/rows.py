@@ -40,20 +40,21 @@ class TokenText:
         return cls(*place(as_written(tokens), natural_spaces(tokens, glue=glue)))
 
     @classmethod
-    def respaced(cls, text: str) -> TokenText:
+    def respaced(cls, text: str, *, glue: Collection[str] = ()) -> TokenText:
         """A text of tokens parted by white space, made natural; every old character is a token.
 
-        So mentions are asked for by their characters in the old text. Lines stay lines.
+        So mentions are asked for by their characters in the old text. Lines stay lines. `glue` is that
+        of `natural_spaces`.
         """
         if "\n" not in text:
-            return cls(*_respaced_line(text))
+            return cls(*_respaced_line(text, glue))
         natural = ""
         offsets: list[tuple[int, int]] = []
         for number, line in enumerate(text.split("\n")):
             if number:
                 offsets.append((len(natural) + 1, len(natural)))
                 natural += "\n"
-            piece, places = _respaced_line(line)
+            piece, places = _respaced_line(line, glue)
             offsets += [(len(natural) + start, len(natural) + end) for start, end in places]
             natural += piece
         return cls(natural, offsets)
@@ -69,11 +70,11 @@ class TokenText:
         return Mention.of(self.text, self.offsets[start][0], self.offsets[end - 1][1])
 
 
-def _respaced_line(line: str) -> tuple[str, list[tuple[int, int]]]:
+def _respaced_line(line: str, glue: Collection[str]) -> tuple[str, list[tuple[int, int]]]:
     """Natural text, and where each old character is in it; a blank is (next start, last end)."""
     words = list(re.finditer(r"\S+", line))
     tokens = [word.group() for word in words]
-    text, places = place(as_written(tokens), natural_spaces(tokens))
+    text, places = place(as_written(tokens), natural_spaces(tokens, glue=glue))
     offsets: list[tuple[int, int]] = []
     last, filled = 0, 0
     for word, token, (start, end) in zip(words, tokens, places, strict=True):
@@ -91,9 +92,9 @@ def _respaced_line(line: str) -> tuple[str, list[tuple[int, int]]]:
     return text, offsets + [(len(text), last)] * (len(line) - len(offsets))
 
 
-def respace(record: Record) -> Record:
+def respace(record: Record, *, glue: Collection[str] = ()) -> Record:
     """A record whose text is tokens parted by white space, made natural."""
-    text = TokenText.respaced(record.text)
+    text = TokenText.respaced(record.text, glue=glue)
 
     def move(mention: Mention) -> Mention:
         if mention.span is None:
