@@ -255,6 +255,18 @@ FIXTURES: Mapping[str, Native] = {
             " A bomb killed two men there.\n\n",
         ),
     ),
+    "asked_entities": Native(
+        {
+            "x.jsonl": rows(
+                {"input": "Ada left Rome.", "tagName": "city", "output": '["Rome"]'},
+                {"input": "Ada left.", "tagName": "city", "output": "[]"},
+                {"input": "Ada left Rome.", "tagName": "person", "output": '["Ada"]'},
+            )
+        },
+        (2, 0, 0),
+        {},
+        ("Ada left Rome.", "Ada left."),
+    ),
     "bioc": Native(
         {"x.xml": BIOC},
         (2, 1, 0),
@@ -487,6 +499,34 @@ FIXTURES: Mapping[str, Native] = {
         (1, 0, 1),
         {},
         ("Police held him",),
+    ),
+    "marked_pairs": Native(
+        {
+            "x.txt": rows(
+                {"text": "<< Aspirin >> and ibuprofen block [[ COX-1 ]].", "label": "INHIBITOR"},
+                {"text": "Aspirin and [[ ibuprofen ]] block << COX-1 >>.", "label": "INHIBITOR"},
+            )
+        },
+        (0, 2, 0),
+        {},
+        ("Aspirin and ibuprofen block COX-1.",),
+    ),
+    "measeval": Native(
+        {
+            "x.tar.gz": Members(
+                {
+                    "text/A-1.txt": "Nothing here.",
+                    "text/A-2.txt": "It is 5 m long.",
+                    "tsv/A-2.tsv": "docId\tannotSet\tannotType\tstartOffset\tendOffset\tannotId\ttext"
+                    "\tother\n"
+                    'A-2\t1\tQuantity\t6\t9\tT1-1\t5 m\t{"unit": "m"}\n'
+                    'A-2\t1\tMeasuredProperty\t10\t14\tT2-1\tlong\t{"HasQuantity": "T1-1"}\n',
+                }
+            )
+        },
+        (2, 1, 0),
+        {},
+        ("Nothing here.", "It is 5 m long."),
     ),
     "muc": Native(
         {

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instructuie.data.card import Card, read_card
+from instructuie.data.card import Card, load_cards, read_card
+from instructuie.data.load import has_files, load_records
 from instructuie.data.record import Record
-from instructuie.data.split import apply_rule, cut, load_ruled, ruled_splits
+from instructuie.data.split import cut, cut_of, native_split, split_names
 from instructuie.errors import DataError
 from instructuie.types import Extraction
 
@@ -42,51 +43,8 @@ def test_a_cut_is_complete_disjoint_and_keeps_equal_texts_together(
         assert [int(r.id) for r in part] == sorted(int(r.id) for r in part)
 
 
-@pytest.mark.parametrize(
-    ("count", "sizes"), [(4272, (3417, 427, 428)), (10, (8, 1, 1)), (3, (2, 0, 1)), (0, (0, 0, 0))]
-)
-def test_eight_one_one_has_the_sizes_of_the_paper(count: int, sizes: tuple[int, int, int]) -> None:
-    parts = apply_rule({"train": numbered(count)}, "8:1:1")
-    assert tuple(len(parts[split]) for split in ("train", "dev", "test")) == sizes
-
-
-@pytest.mark.parametrize(("count", "sizes"), [(10, (5, 5)), (7, (4, 3)), (1, (1, 0))])
-def test_half_of_dev_becomes_test(count: int, sizes: tuple[int, int]) -> None:
-    train = numbered(4)
-    parts = apply_rule({"train": train, "dev": numbered(count)}, "half of dev")
-    assert parts["train"] is train
-    assert (len(parts["dev"]), len(parts["test"])) == sizes
-
-
-def test_one_seed_one_cut() -> None:
-    given = {"train": numbered(100)}
-    assert apply_rule(given, "8:1:1") == apply_rule(given, "8:1:1", seed=0)
-    assert apply_rule(given, "8:1:1") != apply_rule(given, "8:1:1", seed=1)
-    test = {r.text for r in apply_rule(given, "8:1:1")["test"]}
-    assert test != {f"text {n}" for n in range(90, 100)}, "the last tenth is no random choice"
-
-
-@pytest.mark.parametrize("rule", ["official", "8:1:1", "half of dev", "crossner", "folds"])
-def test_complete_splits_stay_as_they_are(rule: str) -> None:
-    given = {"train": numbered(3), "dev": numbered(2), "test": numbered(2)}
-    assert apply_rule(given, rule) == given  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("rule", "splits", "message"),
-    [
-        ("8:1:1", {"test": []}, "cuts train alone, but the splits at hand are test"),
-        ("8:1:1", {}, "are none"),
-        ("half of dev", {"train": []}, "cuts train and dev"),
-    ],
-)
-def test_a_rule_that_does_not_fit(rule: str, splits: dict[str, list[Record]], message: str) -> None:
-    with pytest.raises(DataError, match=message) as caught:
-        apply_rule(splits, rule, name="zoo")  # type: ignore[arg-type]
-    assert "zoo" in str(caught.value)
-
-
-def card(rule: str) -> Card:
+def card(rule: str, *splits: str) -> Card:
+    listed = "".join(f'{split} = ["{split}.txt"]\n' for split in splits)
     text = f"""
 name = "zoo"
 title = "Zoo"
@@ -99,21 +57,103 @@ split_rule = "{rule}"
 [reader]
 name = "columns"
 [splits]
-train = ["zoo.txt"]
-[labels.entity]
+{listed}[labels.entity]
 ANIMAL = "animal"
 """
     return read_card(text, name="zoo")
 
 
-def test_a_card_with_one_file_has_three_splits(tmp_path: Path) -> None:
-    rows = "".join(f"cat{n} B-ANIMAL\nsat O\n\n" for n in range(20))
-    (tmp_path / "zoo.txt").write_text(rows)
-    assert ruled_splits(card("official")) == ("train",)
-    zoo = card("8:1:1")
-    assert ruled_splits(zoo) == ("train", "dev", "test")
-    parts = {split: load_ruled(zoo, split, tmp_path) for split in ruled_splits(zoo)}
-    assert [len(part) for part in parts.values()] == [16, 2, 2]
-    assert {r.text for part in parts.values() for r in part} == {f"cat{n} sat" for n in range(20)}
-    whole = load_ruled(card("official"), "train", tmp_path)
-    assert len(whole) == 20
+def sizes(rule: str, splits: Sequence[str], count: int, *, seed: int = 0) -> dict[str, int]:
+    made = cut_of(card(rule, *splits))
+    assert made is not None
+    return {split: len(part) for split, part in made.apply(numbered(count), seed=seed).items()}
+
+
+@pytest.mark.parametrize(
+    ("count", "wanted"), [(4272, (3417, 427, 428)), (10, (8, 1, 1)), (3, (2, 0, 1)), (0, (0, 0, 0))]
+)
+def test_eight_one_one_has_the_sizes_of_the_paper(count: int, wanted: tuple[int, int, int]) -> None:
+    found = sizes("8:1:1", ["train"], count)
+    assert tuple(found[split] for split in ("train", "dev", "test")) == wanted
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(10, (5, 5)), (7, (4, 3)), (1, (1, 0))])
+def test_half_of_dev_becomes_test(count: int, wanted: tuple[int, int]) -> None:
+    found = sizes("half of dev", ["train", "dev"], count)
+    assert found == {"dev": wanted[0], "test": wanted[1]}
+
+
+def test_a_seed_gives_one_cut() -> None:
+    made = cut_of(card("8:1:1", "train"))
+    assert made is not None
+    given = numbered(50)
+    assert made.apply(given) == made.apply(given, seed=0) != made.apply(given, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "splits"),
+    [
+        ("official", ["train"]),
+        ("official", ["train", "dev"]),
+        ("crossner", ["train", "dev", "test"]),
+        ("folds", ["test"]),
+        ("8:1:1", ["train", "dev", "test"]),
+        ("half of dev", ["train", "dev", "test"]),
+    ],
+)
+def test_complete_splits_stay_as_they_are(rule: str, splits: list[str]) -> None:
+    zoo = card(rule, *splits)
+    assert cut_of(zoo) is None
+    assert split_names(zoo) == tuple(splits)
+    assert [native_split(zoo, split) for split in splits] == splits
+
+
+@pytest.mark.parametrize(
+    ("rule", "splits"), [("8:1:1", ["train", "dev"]), ("8:1:1", []), ("half of dev", ["train"])]
+)
+def test_a_rule_that_does_not_fit_the_splits_is_an_error(rule: str, splits: list[str]) -> None:
+    with pytest.raises(DataError, match=r"split rule .* cuts train.*change `split_rule`") as caught:
+        split_names(card(rule, *splits))
+    assert "zoo.toml" in str(caught.value)
+
+
+def test_every_card_has_a_rule_that_fits() -> None:
+    for found in load_cards():
+        names = split_names(found)
+        assert set(names) <= {"train", "dev", "test"}
+        if found.split_rule in ("8:1:1", "half of dev"):
+            assert set(names) == {"train", "dev", "test"}, found.name
+
+
+def test_the_records_of_a_card_follow_its_rule(tmp_path: Path) -> None:
+    def write(split: str, count: int) -> set[str]:
+        animals = [f"{split}{number}" for number in range(count)]
+        rows = "".join(f"{animal} B-ANIMAL\nsat O\n\n" for animal in animals)
+        (tmp_path / f"{split}.txt").write_text(rows)
+        return {f"{animal} sat" for animal in animals}
+
+    def texts(zoo: Card) -> dict[str, list[str]]:
+        return {
+            split: [record.text for record in load_records(zoo, split, tmp_path)]
+            for split in split_names(zoo)
+        }
+
+    given = {"train": write("train", 20), "dev": write("dev", 5)}
+    tenths = texts(card("8:1:1", "train"))
+    assert {split: len(part) for split, part in tenths.items()} == {
+        "train": 16,
+        "dev": 2,
+        "test": 2,
+    }
+    assert {text for part in tenths.values() for text in part} == given["train"]
+    halves = texts(card("half of dev", "train", "dev"))
+    assert set(halves["train"]) == given["train"]
+    assert (len(halves["dev"]), len(halves["test"])) == (3, 2)
+    assert {*halves["dev"], *halves["test"]} == given["dev"]
+    assert list(texts(card("official", "train"))) == ["train"]
+
+
+def test_a_split_is_there_when_what_it_is_cut_from_is(tmp_path: Path) -> None:
+    (tmp_path / "dev.txt").write_text("cat B-ANIMAL\n")
+    zoo = card("half of dev", "train", "dev")
+    assert [has_files(zoo, split, tmp_path) for split in split_names(zoo)] == [False, True, True]

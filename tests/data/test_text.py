@@ -31,6 +31,7 @@ NATURAL = [
     ("'' Help ! '' is a film", "''Help!'' is a film"),
     ("a ' quoted word ' here", "a 'quoted word' here"),
     ("the 5 ' end", "the 5' end"),
+    ("calcineurin (CN ).", "calcineurin (CN)."),
     ("CRICKET - LEEDS WIN", "CRICKET - LEEDS WIN"),
 ]
 GLUED = [
@@ -41,6 +42,9 @@ GLUED = [
     ("Fig . 5 ends .", "Fig. 5 ends."),
     ("a 5 ' - end", "a 5'-end"),
     ("Pax6 - / - mice", "Pax6-/- mice"),
+    ("platinum -based , CD40 -dependent", "platinum-based, CD40-dependent"),
+    ("arginine-binding and -transporting", "arginine-binding and -transporting"),
+    ("at -82 to -91 of find -name", "at -82 to -91 of find -name"),
 ]
 
 
@@ -60,7 +64,14 @@ def test_words_cut_at_hyphens_are_whole_again(tokens: str, text: str) -> None:
     [
         ("-LRB- a -RRB- [ b ]", "(a) [b]"),
         ("`` Yes , '' he said", '"Yes," he said'),
-        ("'' Help ! '' is a film", "''Help!'' is a film"),
+        ("'' Help ! '' is a film", '"Help!" is a film'),
+        ("a `` red `` one", 'a "red" one'),
+        ("``` `` `", '``` " `'),
+        ("''' Bold '''", '"Bold"'),
+        ("It \x92s 5 \x96 6", "It \u2019s 5 \u2013 6"),
+        ("men & amp; women", "men & women"),
+        ("he said ` ` yes ' ' .", 'he said "yes".'),
+        ("cut at 5 ' ' .", "cut at 5' '."),
         ("1\\/2 of it", "1/2 of it"),
     ],
 )

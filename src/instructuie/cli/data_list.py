@@ -30,9 +30,10 @@ def list_cards(*, source: SourceOption = None) -> None:
 
 def _presence(card: Card, root: Path) -> str:
     from instructuie.data.load import has_files
+    from instructuie.data.split import split_names
 
-    there = [split for split in card.splits if has_files(card, split, root)]
-    if len(there) == len(card.splits):
+    there = [split for split in split_names(card) if has_files(card, split, root)]
+    if len(there) == len(split_names(card)):
         return "all"
     return ", ".join(there) or "none"
 

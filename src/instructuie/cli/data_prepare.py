@@ -87,9 +87,10 @@ def pack(
 def _refuse_absent(cards: Sequence[Any], root: Path) -> None:
     """A data set that was asked for by name must be there, at least in part."""
     from instructuie.data.load import has_files
+    from instructuie.data.split import split_names
 
     for card in cards:
-        if not any(has_files(card, split, root) for split in card.splits):
+        if not any(has_files(card, split, root) for split in split_names(card)):
             raise DataError(
                 f"no split of {card.name} is there: run  instructuie data fetch {card.name} "
                 f"--source {root}",

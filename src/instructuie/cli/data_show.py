@@ -50,16 +50,19 @@ def show(
 
 
 def _card_lines(card: Card, root: Path | None) -> Iterator[str]:
+    from instructuie.data.split import split_names
+
     facts = {
         "tasks": ", ".join(card.tasks),
         "domain": card.domain,
         "language": card.language,
         "licence": card.licence,
         "redistribution": card.redistribution,
+        "commercial use": card.commercial,
         "homepage": card.homepage,
         "citation": card.citation,
         "use": card.use,
-        "splits": f"{', '.join(card.splits)} ({card.split_rule})",
+        "splits": f"{', '.join(split_names(card))} ({card.split_rule})",
         "reader": card.reader,
         "hub": card.hub,
         "address": card.address,
@@ -73,6 +76,9 @@ def _card_lines(card: Card, root: Path | None) -> Iterator[str]:
     for kind, names in card.labels.items():
         if names:
             yield f"  {kind + ' labels:':16}{', '.join(dict.fromkeys(names.values()))}"
+    for split, counts in card.counts.items():
+        items = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
+        yield f"  {split + ' files:':16}{items}"
     yield from _file_lines(card, root)
 
 
@@ -99,8 +105,9 @@ def _records(card: Card, root: Path | None, data: Path | None) -> Splits:
     if root is None:
         return {}
     from instructuie.data.load import has_files, load_records
+    from instructuie.data.split import split_names
 
-    there = [split for split in card.splits if has_files(card, split, root)]
+    there = [split for split in split_names(card) if has_files(card, split, root)]
     return {split: list(load_records(card, split, root)) for split in there}
 
 

@@ -63,6 +63,7 @@ def _verdicts(targets: Sequence[str], source: Path | None, labels: str) -> Itera
     from instructuie.data.card import load_card
     from instructuie.data.checked import check_card, check_prepared, check_rows
     from instructuie.data.load import has_files
+    from instructuie.data.split import split_names
 
     paths = [Path(target) for target in targets if not target.endswith(".toml")]
     there = [path for path in paths if path.exists()]
@@ -79,7 +80,7 @@ def _verdicts(targets: Sequence[str], source: Path | None, labels: str) -> Itera
     if cards or not targets:
         root = native_folder(source)
         for card in map(load_card, cards or chosen("")):
-            if cards or any(has_files(card, split, root) for split in card.splits):
+            if cards or any(has_files(card, split, root) for split in split_names(card)):
                 yield check_card(card, root)
 
 

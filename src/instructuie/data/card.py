@@ -7,6 +7,7 @@
     language = "en"
     licence = "not stated (Reuters text under a research agreement)"
     redistribution = "no"                  # yes | no | unclear, as stated at the source
+    commercial = "no"                      # the same for commercial use
     homepage = "https://..."
     citation = "Tjong Kim Sang and De Meulder, 2003"
     use = "train"                          # train | zero-shot (never trained on) | score
@@ -28,6 +29,9 @@
 
     [files]                                # what the native files are, see `data/files.py`
     "conll2003/eng.train" = { size = 3283420, sha256 = "...", address = "eng.train" }
+
+    [counts]                               # what is read of each of these splits, before any cut
+    train = { records = 14041, entities = 23499 }
 
     [paper.NER]                            # the row of the paper's Table 7, for each task there
     name = "CoNLL2003"
@@ -61,6 +65,7 @@ from urllib.parse import urljoin
 from instructuie.errors import DataError
 
 LabelKind = Literal["entity", "relation", "event", "role"]
+Terms = Literal["yes", "no", "unclear"]
 
 SplitRule = Literal["official", "8:1:1", "half of dev", "crossner", "folds"]
 """Where train, dev and test come from (section 2.3 and Table 7 of the paper).
@@ -110,7 +115,7 @@ class Card:
     tasks: tuple[str, ...]
     domain: str
     licence: str
-    redistribution: Literal["yes", "no", "unclear"]
+    redistribution: Terms
     homepage: str
     reader: str
     splits: Mapping[str, tuple[str, ...]]
@@ -119,6 +124,7 @@ class Card:
     ignore: Mapping[LabelKind, tuple[str, ...]] = field(default_factory=dict)
     language: str = "en"
     citation: str = ""
+    commercial: Terms = "unclear"
     use: Literal["train", "zero-shot", "score"] = "train"
     unit: Literal["sentence", "document"] = "sentence"
     notes: str = ""
@@ -128,6 +134,7 @@ class Card:
     address: str = ""
     by_hand: str = ""
     files: Mapping[str, NativeFile] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     paper: Mapping[str, PaperRow] = field(default_factory=dict)
 
     def address_of(self, path: str) -> str:
@@ -178,7 +185,8 @@ def _check(card: Card, name: str) -> None:
 
 
 _CHOICES = {
-    "redistribution": ("yes", "no", "unclear"),
+    "redistribution": get_args(Terms),
+    "commercial": get_args(Terms),
     "use": ("train", "zero-shot", "score"),
     "unit": ("sentence", "document"),
     "split_rule": get_args(SplitRule),

@@ -16,6 +16,7 @@ from instructuie.data.prepared import Inventory, read_prepared
 from instructuie.data.quarantine import Quarantine
 from instructuie.data.record import Record
 from instructuie.data.rejects import rejects_to
+from instructuie.data.split import split_names
 from instructuie.data.validate import Finding, Validator
 from instructuie.errors import DataError
 from instructuie.jsonl import Row, scan_json, scan_rows
@@ -53,7 +54,7 @@ def check_prepared(path: Path) -> Iterator[Verdict]:
 
 def check_card(card: Card, root: Path) -> Verdict:
     """A native data set, as far as its files are there. Raises DataError when none of them are."""
-    there = [split for split in card.splits if has_files(card, split, root)]
+    there = [split for split in split_names(card) if has_files(card, split, root)]
     if not there:
         raise DataError(f"no split of {card.name} is there; expected its files", path=root)
     validator = Validator(card.name)

@@ -18,6 +18,7 @@ from instructuie.data.card import Card, LabelKind
 from instructuie.data.readers import READERS
 from instructuie.data.record import Record
 from instructuie.data.rejects import refuse
+from instructuie.data.split import cut_of, native_split, split_names
 from instructuie.errors import DataError
 from instructuie.types import Argument, Entity, Event, Extraction, Relation
 
@@ -25,11 +26,19 @@ _FRAGMENT = re.compile(r"^(?P<glob>.*)#(?P<low>\d+)-(?P<high>\d+)/(?P<modulus>\d
 
 
 def load_records(card: Card, split: str, root: Path) -> Iterator[Record]:
-    """The records of one split, with natural-language labels; raises DataError."""
-    if split not in card.splits:
-        raise DataError(
-            f"{card.name} has no split {split!r}; it has {', '.join(card.splits)}", path=card.name
-        )
+    """The records of one of `split_names(card)`, with natural-language labels; raises DataError."""
+    if split not in split_names(card):
+        known = ", ".join(split_names(card))
+        raise DataError(f"{card.name} has no split {split!r}; it has {known}", path=card.name)
+    rule, source = cut_of(card), native_split(card, split)
+    if rule is None or source != rule.source:
+        yield from _native_records(card, source, root)
+    else:
+        yield from rule.apply(list(_native_records(card, source, root)))[split]
+
+
+def _native_records(card: Card, split: str, root: Path) -> Iterator[Record]:
+    """The records of the files that the card lists for a split."""
     reader = READERS.get(card.reader)
     if reader is None:
         raise DataError(
@@ -95,9 +104,9 @@ def _check(record: Record) -> None:
 
 
 def has_files(card: Card, split: str, root: Path) -> bool:
-    """True when every file of the split is there."""
+    """True when every file that the split is read from is there."""
     try:
-        return bool(_files(card, split, root))
+        return bool(_files(card, native_split(card, split), root))
     except DataError:
         return False
 

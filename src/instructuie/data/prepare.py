@@ -24,6 +24,7 @@ from instructuie.data.overlap import pack_keys, unpack_keys
 from instructuie.data.parquet import arrow
 from instructuie.data.part import Form, Job, Part, write_part
 from instructuie.data.prepared import FORMAT, fingerprint, read_header
+from instructuie.data.split import split_names
 from instructuie.data.store import (
     commit_file,
     commit_folder,
@@ -70,7 +71,7 @@ def prepare(
     refuse_foreign(output)
     if is_folder(output):
         arrow()
-    splits = [(card, split) for card in cards for split in card.splits]
+    splits = [(card, split) for card in cards for split in split_names(card)]
     there = [has_files(card, split, root) for card, split in splits]
     missing = [f"{c.name}/{s}" for (c, s), found in zip(splits, there, strict=True) if not found]
     with workers(settings.workers) as pool:
@@ -133,6 +134,7 @@ def _datasets(cards: Sequence[Card], parts: Sequence[Part]) -> dict[str, Any]:
                 "domain": card.domain,
                 "licence": card.licence,
                 "redistribution": card.redistribution,
+                "commercial": card.commercial,
                 "counts": {p.split: p.tally.counts() for p in own if p.tally.records},
                 "labels": {p.split: p.tally.by_label() for p in own if p.tally.records},
                 "overlapping": sum(part.overlapping for part in own),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +30,26 @@ _NO_SPACE_AFTER = frozenset(
 _QUOTES = ('"', "'", "''", "`")
 _SPEECH = frozenset(["added", "asked", "cried", "replied", "said", "say", "says", "told", "wrote"])
 """One of these soon after a comma and a lone quotation mark says that speech ends at the mark."""
+
+_SUFFIX = re.compile(
+    r"-(?:[a-z]+(?:ed|ing|ent|ant|ive|ic|al|ous|ible|able|ory|ary)|like|type|free|rich|wide|style)"
+)
+"""A token that was cut off the word before it: `CD40 -dependent`."""
+
+_PARALLEL = frozenset(["and", "or", "to", "but", "nor", "than", "versus"])
+_PAIRS = {
+    ("`", "`"): "``",
+    ("'", "'"): "''",
+    ("&", "amp;"): "&",
+    ("&", "lt;"): "<",
+    ("&", "gt;"): ">",
+    ("&", "quot;"): '"',
+}
+"""Two tokens that were one mark."""
+
+_QUOTATION = re.compile(r"``|'{2,}")
+_MISREAD = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
+"""Control characters that are Windows' quotation marks and dashes, read as Latin-1."""
 
 _TREEBANK = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 
@@ -61,17 +82,27 @@ def detokenize(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:
 def as_written(tokens: Sequence[str]) -> list[str]:
     """Tokens as they stood in the text, without the treebank's spellings of them.
 
-    `-LRB-` was a bracket and `\\/` a slash; ` `` ` and `''` were quotation marks where both occur.
+    `-LRB-` was a bracket, `\\/` a slash, ` `` ` and `''` a quotation mark, and `&`, `amp;` one sign,
+    of which the second token has nothing.
     """
-    written = list(tokens)
-    known = dict(_TREEBANK)
-    if "``" in tokens and "''" in tokens:
-        known.update({"``": '"', "''": '"'})
-    if not known.keys().isdisjoint(tokens):
-        written = [known.get(token, token) for token in written]
+    written = [_TREEBANK.get(token, token) for token in _whole_marks(tokens)]
     if any("\\" in token for token in written):
         written = [token.replace("\\/", "/").replace("\\*", "*") for token in written]
+    if any("'" in token or "`" in token for token in written):
+        written = ['"' if _QUOTATION.fullmatch(token) else token for token in written]
+    if not all(token.isascii() for token in written):
+        written = [token.translate(_MISREAD) for token in written]
     return written
+
+
+def _whole_marks(tokens: Sequence[str]) -> list[str]:
+    """The tokens with a mark that stands in two of them in the first, and nothing in the second."""
+    whole = list(tokens)
+    for index in range(len(whole) - 1):
+        digit = index > 0 and whole[index - 1].isdigit()  # 5'' is no end of a quotation
+        if (mark := _PAIRS.get((whole[index], whole[index + 1]))) and not digit:
+            whole[index : index + 2] = [mark, ""]
+    return whole
 
 
 def place(tokens: Sequence[str], spaces: Sequence[bool]) -> tuple[str, list[tuple[int, int]]]:
@@ -95,10 +126,19 @@ def natural_spaces(
     """Whether a writer would put a space before each token.
 
     Tokens in `glue` lose the space on both sides, for corpora that split words at every hyphen and
-    slash (and there `0 . 05` is one number); tokens in `prefixes` lose the space after them.
+    slash (and there `0 . 05` is one number, `-dependent` the end of a word); tokens in `prefixes`
+    lose the space after them.
     """
+    whole = _whole_marks(tokens)
+    spaces = iter(_spaces([token for token in whole if token], glue, prefixes))
+    return [bool(token) and next(spaces) for token in whole]
+
+
+def _spaces(tokens: Sequence[str], glue: Collection[str], prefixes: Collection[str]) -> list[bool]:
     if not tokens:
         return []
+    if not {"``", "''"}.issubset(tokens):  # one mark on both sides
+        tokens = ['"' if _QUOTATION.fullmatch(token) else token for token in tokens]
     left, right = _quote_sides(tokens)
     spaces = [False]
     for index, (before, after) in enumerate(pairwise(tokens), 1):
@@ -108,6 +148,7 @@ def natural_spaces(
             or index in left
             or index - 1 in right
             or (len(after) == 1 and _cut_off(tokens, index))
+            or (len(after) > 1 and after[0] in ")]}")
         )
         spaces.append(not (joined or (glue and _glued(tokens, index, glue))))
     return spaces
@@ -121,6 +162,8 @@ def _glued(tokens: Sequence[str], index: int, glue: Collection[str]) -> bool:
         return True
     if before in glue:
         return not _dangling(earlier, before, after)
+    if after[0] == "-" and before[-1].isalnum() and before not in _PARALLEL:
+        return _SUFFIX.fullmatch(after) is not None
     return before == "." and _one_word(earlier, after)
 
 

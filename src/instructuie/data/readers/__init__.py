@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from instructuie.data.readers.ace import read_ace
-from instructuie.data.readers.answers import read_chat_entities
+from instructuie.data.readers.answers import read_asked_entities, read_chat_entities
 from instructuie.data.readers.bioc import read_bioc
 from instructuie.data.readers.brat import read_brat
 from instructuie.data.readers.characters import read_characters, read_sgd, read_tasteset
@@ -19,8 +19,9 @@ from instructuie.data.readers.columns import read_columns, read_parallel
 from instructuie.data.readers.deft import read_deft
 from instructuie.data.readers.dygie import read_dygie
 from instructuie.data.readers.events import read_casie, read_muc, read_phee
-from instructuie.data.readers.marked import read_causal_news, read_semeval
+from instructuie.data.readers.marked import read_causal_news, read_marked_pairs, read_semeval
 from instructuie.data.readers.markup import read_culotta, read_knowledgenet
+from instructuie.data.readers.measeval import read_measeval
 from instructuie.data.readers.ontonotes import read_conll2012, read_ontonotes
 from instructuie.data.readers.pubtator import read_pubtator
 from instructuie.data.readers.relations import (
@@ -47,6 +48,7 @@ Reader = Callable[..., Iterator[Record]]
 
 READERS: Mapping[str, Reader] = {
     "ace": read_ace,
+    "asked_entities": read_asked_entities,
     "bioc": read_bioc,
     "brat": read_brat,
     "casie": read_casie,
@@ -65,6 +67,8 @@ READERS: Mapping[str, Reader] = {
     "instructuie": read_instructuie,
     "knowledgenet": read_knowledgenet,
     "m2e2": read_m2e2,
+    "marked_pairs": read_marked_pairs,
+    "measeval": read_measeval,
     "muc": read_muc,
     "nyt": read_nyt,
     "oneie": read_oneie,

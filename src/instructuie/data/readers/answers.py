@@ -1,12 +1,16 @@
-"""Entities as a chat model is asked for them: the text in the question, strings in the answer."""
+"""Entities as a chat model is asked for them: the text in the question, strings in the answer.
+
+The strings have no places: every occurrence is taken.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from instructuie.data.readers.rows import Json, TokenText, json_rows, map_rows, unique
+from instructuie.data.readers.rows import Json, TokenText, by_text, json_rows, map_rows, unique
 from instructuie.data.readers.triples import find_all
 from instructuie.data.record import Record
 from instructuie.types import Entity, Extraction
@@ -45,3 +49,20 @@ def _chat(turn: Json) -> Record | None:
         return None
     entities = (Entity(labels[string], mention) for string in found for mention in found[string])
     return Record(text, Extraction(unique(entities)), name)
+
+
+def read_asked_entities(path: Path) -> Iterator[Record]:
+    """JSON rows of a text (`input`), one label asked for (`tagName`) and a list of strings (`output`).
+
+    Rows of one text become one record. It says nothing of labels that no row asked for.
+    """
+    return by_text(map_rows(path, _asked))
+
+
+def _asked(row: Json) -> Record:
+    text, label, strings = row["input"], row["tagName"], json.loads(row["output"])
+    found = find_all(text, strings)
+    if missing := [string for string in strings if string not in found]:
+        raise ValueError(f"{missing[0]!r} is not in the text")
+    entities = (Entity(label, mention) for string in strings for mention in found[string])
+    return Record(text, Extraction(unique(entities)))

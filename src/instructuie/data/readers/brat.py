@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -54,6 +54,7 @@ def read_brat(
     roles: Mapping[str, str] | None = None,
     skip_lines: Sequence[str] = (),
     tokenized: bool = False,
+    glue: Collection[str] = (),
     dropped: Counter[str] | None = None,
 ) -> Iterator[Record]:
     """One record for each document of `path`: a tar archive, a folder, or a single `.txt` file.
@@ -78,6 +79,7 @@ def read_brat(
     :param roles: other role names to write in place of the native ones.
     :param skip_lines: how the few lines begin that are known to be broken in this data set.
     :param tokenized: the texts are tokens parted by white space, to be joined to natural text.
+    :param glue: for tokenized texts, that of `natural_spaces`.
     :param dropped: counts what was dropped, by reason.
     """
     counts: Counter[str] = Counter() if dropped is None else dropped
@@ -100,7 +102,7 @@ def read_brat(
                 if line.strip() and not line.startswith(tuple(skip_lines)):
                     document.add(line, place, number)
         record = Record(text, document.extraction(triggers), id=found.name, source=found.place)
-        return respace(record) if tokenized else record
+        return respace(record, glue=glue) if tokenized else record
 
     return accepted(documents(path, members, annotations), make)
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from instructuie.data.readers.rows import Json, TokenText, load_json, map_rows, unique
@@ -25,17 +25,20 @@ def read_characters(
     label: str | int = "label",
     under: Sequence[str] = (),
     tokenized: bool = False,
+    glue: Collection[str] = (),
 ) -> Iterator[Record]:
     """JSON rows of a text and its entities, whose keys are named by the options; `end` is exclusive.
 
     An entity that is a list rather than an object has its parts by number (`label = 0`). `under`:
     the keys that lead to the list of rows. `tokenized`: the tokens stand apart and are joined to
-    natural text.
+    natural text, with the `glue` of `natural_spaces`.
     """
 
     def make(row: Json) -> Record:
-        join = TokenText.respaced if tokenized else TokenText.of_characters
-        native = join(row[text])
+        given = row[text]
+        native = (
+            TokenText.respaced(given, glue=glue) if tokenized else TokenText.of_characters(given)
+        )
         found = (Entity(str(e[label]), native.mention(e[start], e[end])) for e in row[entities])
         return Record(native.text, Extraction(unique(found)))
 

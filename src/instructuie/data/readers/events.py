@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate, compress
 from pathlib import Path
 
 from instructuie.data.readers.rows import Json, load_json, map_rows, nearest, unique
@@ -94,18 +95,27 @@ def _phee_mentions(text: str, item: Json) -> Iterator[Mention]:
 
 
 def read_muc(path: Path) -> Iterator[Record]:
-    """MUC-4 role fillers as entities: the label is the role, the mention the filler's first."""
+    """MUC-4 role fillers as entities: the label is the role, the mention the filler's first.
+
+    Paragraphs are parted by several blanks, which become one.
+    """
     return map_rows(path, _muc)
 
 
 def _muc(row: Json) -> Record:
-    text = row["doctext"]
+    text, places = _squeezed(row["doctext"])
     entities = []
     for role, fillers in row["extracts"].items():
         for filler in fillers:
             string, start = filler[0]
-            mention = nearest(text, string, start)
+            mention = nearest(text, _squeezed(string)[0], places[start])
             if mention is None:
                 raise ValueError(f"{string!r} is not in the text")
             entities.append(Entity(role, mention))
     return Record(text, Extraction(unique(entities)), row["docid"])
+
+
+def _squeezed(text: str) -> tuple[str, list[int]]:
+    """The text with single blanks, and where each old character is in it."""
+    kept = [char != " " or text[at - 1 : at] != " " for at, char in enumerate(text)]
+    return "".join(compress(text, kept)), list(accumulate(kept, initial=0))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from instructuie.data.readers.rows import Json, TokenText, accepted, map_rows, unique
+from instructuie.data.readers.rows import Json, TokenText, accepted, by_text, map_rows, unique
 from instructuie.data.record import Record
 from instructuie.data.text import open_text
 from instructuie.errors import DataError
@@ -74,6 +74,32 @@ def _unmark(marked: str, *, tokenized: bool) -> tuple[str, dict[str, Mention]]:
             start += len(inside) - len(inside.lstrip())
             mentions[name] = text.mention(start, start + len(inside.strip()))
     return text.text, mentions
+
+
+def read_marked_pairs(path: Path) -> Iterator[Record]:
+    """JSON rows of a `text` with `<< one >>` and `[[ another ]]` mention, and the `label` of the pair.
+
+    Rows of one text become one record. Which end is which is not given: the head is the one that comes
+    first in the text.
+    """
+    return by_text(map_rows(path, _marked_pair))
+
+
+def _marked_pair(row: Json) -> Record:
+    text = row["text"]
+    marks = []
+    for name, (left, right) in enumerate((("<< ", " >>"), ("[[ ", " ]]"))):
+        start = text.index(left)
+        marks += [(start, len(left), name), (text.index(right, start), len(right), name)]
+    plain, last = "", 0
+    places: tuple[list[int], list[int]] = ([], [])
+    for at, length, name in sorted(marks):
+        plain += text[last:at]
+        places[name].append(len(plain))
+        last = at + length
+    plain += text[last:]
+    head, tail = (Mention.of(plain, *pair) for pair in sorted(places))
+    return Record(plain, Extraction(relations=(Relation(str(row["label"]), head, tail),)))
 
 
 def read_causal_news(path: Path) -> Iterator[Record]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -88,21 +89,23 @@ def _webnlg(row: Json) -> Record:
     return Record(tokens.text, Extraction(relations=unique(relations)))
 
 
-def read_docred(path: Path) -> Iterator[Record]:
+def read_docred(path: Path, *, glue: Collection[str] = ()) -> Iterator[Record]:
     """DocRED: documents whose relations hold between entities of several mentions.
 
     In every sentence that names both ends, the relation joins their nearest mentions there; where
-    no sentence names both, it joins the nearest mentions of the document.
+    no sentence names both, it joins the nearest mentions of the document. `glue` is that of
+    `natural_spaces`.
     """
-    return map_rows(path, _docred)
+    return map_rows(path, partial(_docred, glue=glue))
 
 
 Place = tuple[int, int, Mention]
 """Sentence, first token, mention."""
 
 
-def _docred(row: Json) -> Record:
-    tokens = TokenText.of([token for sentence in row["sents"] for token in sentence])
+def _docred(row: Json, *, glue: Collection[str]) -> Record:
+    words = [token for sentence in row["sents"] for token in sentence]
+    tokens = TokenText.of(words, glue=glue)
     first, total = [], 0
     for sentence in row["sents"]:
         first.append(total)
@@ -140,13 +143,13 @@ def _nearest_pairs(
         yield pairs[0][0][2], pairs[0][1][2]
 
 
-def read_polyie(path: Path) -> Iterator[Record]:
+def read_polyie(path: Path, *, glue: Collection[str] = ()) -> Iterator[Record]:
     """PolyIE: paragraphs as tokens, BIO tags and tuples of token ranges.
 
     A tuple (compound, property, value, condition) becomes the relations between each part and the
-    next; the label is the two parts' types, `CN-PN`.
+    next; the label is the two parts' types, `CN-PN`. `glue` is that of `natural_spaces`.
     """
-    return map_rows(path, _polyie, rows=_polyie_rows(path))
+    return map_rows(path, partial(_polyie, glue=glue), rows=_polyie_rows(path))
 
 
 def _polyie_rows(path: Path) -> Iterator[tuple[int, Json]]:
@@ -159,9 +162,9 @@ def _polyie_rows(path: Path) -> Iterator[tuple[int, Json]]:
 _POLYIE_ORDER = ("CN", "PN", "PV", "Condition")
 
 
-def _polyie(row: Json) -> Record:
+def _polyie(row: Json, *, glue: Collection[str]) -> Record:
     words, tags, tuples = row
-    tokens = TokenText.of(words)
+    tokens = TokenText.of(words, glue=glue)
     entities = [Entity(label, tokens.mention(*place)) for label, *place in _bio(tags)]
     relations = []
     for parts in tuples:

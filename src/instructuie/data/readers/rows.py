@@ -10,8 +10,9 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,24 +35,26 @@ class TokenText:
     offsets: Sequence[tuple[int, int]]
 
     @classmethod
-    def of(cls, tokens: Sequence[str]) -> TokenText:
-        return cls(*place(as_written(tokens), natural_spaces(tokens)))
+    def of(cls, tokens: Sequence[str], *, glue: Collection[str] = ()) -> TokenText:
+        """Tokens as natural text; `glue` is that of `natural_spaces`."""
+        return cls(*place(as_written(tokens), natural_spaces(tokens, glue=glue)))
 
     @classmethod
-    def respaced(cls, text: str) -> TokenText:
+    def respaced(cls, text: str, *, glue: Collection[str] = ()) -> TokenText:
         """A text of tokens parted by white space, made natural; every old character is a token.
 
-        So mentions are asked for by their characters in the old text. Lines stay lines.
+        So mentions are asked for by their characters in the old text. Lines stay lines. `glue` is that
+        of `natural_spaces`.
         """
         if "\n" not in text:
-            return cls(*_respaced_line(text))
+            return cls(*_respaced_line(text, glue))
         natural = ""
         offsets: list[tuple[int, int]] = []
         for number, line in enumerate(text.split("\n")):
             if number:
                 offsets.append((len(natural) + 1, len(natural)))
                 natural += "\n"
-            piece, places = _respaced_line(line)
+            piece, places = _respaced_line(line, glue)
             offsets += [(len(natural) + start, len(natural) + end) for start, end in places]
             natural += piece
         return cls(natural, offsets)
@@ -67,11 +70,11 @@ class TokenText:
         return Mention.of(self.text, self.offsets[start][0], self.offsets[end - 1][1])
 
 
-def _respaced_line(line: str) -> tuple[str, list[tuple[int, int]]]:
+def _respaced_line(line: str, glue: Collection[str]) -> tuple[str, list[tuple[int, int]]]:
     """Natural text, and where each old character is in it; a blank is (next start, last end)."""
     words = list(re.finditer(r"\S+", line))
     tokens = [word.group() for word in words]
-    text, places = place(as_written(tokens), natural_spaces(tokens))
+    text, places = place(as_written(tokens), natural_spaces(tokens, glue=glue))
     offsets: list[tuple[int, int]] = []
     last, filled = 0, 0
     for word, token, (start, end) in zip(words, tokens, places, strict=True):
@@ -89,9 +92,9 @@ def _respaced_line(line: str) -> tuple[str, list[tuple[int, int]]]:
     return text, offsets + [(len(text), last)] * (len(line) - len(offsets))
 
 
-def respace(record: Record) -> Record:
+def respace(record: Record, *, glue: Collection[str] = ()) -> Record:
     """A record whose text is tokens parted by white space, made natural."""
-    text = TokenText.respaced(record.text)
+    text = TokenText.respaced(record.text, glue=glue)
 
     def move(mention: Mention) -> Mention:
         if mention.span is None:
@@ -181,6 +184,21 @@ def map_rows(
             yield Record(record.text, record.gold, name, f"{path.name}:{number}")
 
 
+def by_text(records: Iterable[Record]) -> Iterator[Record]:
+    """One record for each text, with all that the records of it say, in order of first appearance."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.text, []).append(record)
+    for first, *others in found.values():
+        golds = [record.gold for record in (first, *others)]
+        gold = Extraction(
+            unique(entity for gold in golds for entity in gold.entities),
+            unique(relation for gold in golds for relation in gold.relations),
+            unique(event for gold in golds for event in gold.events),
+        )
+        yield replace(first, gold=gold)
+
+
 def accepted(items: Iterable[Item], make: Callable[[Item], Record | None]) -> Iterator[Record]:
     """`make` of every item; one it returns None for holds nothing, one with a DataError is refused."""
     for item in items:
@@ -199,13 +217,15 @@ def _misfit(path: Path, number: int | None, row: Json, error: Exception) -> Data
     return DataError(f"does not fit the format: {reason}", path=path, line=number, content=content)
 
 
-def read_spert(path: Path) -> Iterator[Record]:
-    """SpERT: `tokens`, `entities` by token range, `relations` by position in `entities`."""
-    return map_rows(path, _spert)
+def read_spert(path: Path, *, glue: Collection[str] = ()) -> Iterator[Record]:
+    """SpERT: `tokens`, `entities` by token range, `relations` by position in `entities`.
+
+    `glue` is that of `natural_spaces`."""
+    return map_rows(path, partial(_spert, glue=glue))
 
 
-def _spert(row: Json) -> Record:
-    tokens = TokenText.of(row["tokens"])
+def _spert(row: Json, *, glue: Collection[str]) -> Record:
+    tokens = TokenText.of(row["tokens"], glue=glue)
     entities = [
         Entity(entity["type"], tokens.mention(entity["start"], entity["end"]))
         for entity in row["entities"]

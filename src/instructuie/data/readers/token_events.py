@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from instructuie.data.readers.rows import Json, TokenText, map_rows, unique
@@ -11,16 +12,18 @@ from instructuie.data.record import Record
 from instructuie.types import Argument, Entity, Event, Extraction, Relation
 
 
-def read_oneie(path: Path) -> Iterator[Record]:
+def read_oneie(path: Path, *, glue: Collection[str] = ()) -> Iterator[Record]:
     """OneIE: `entity_mentions` (typed or not); relations and events refer to them by id.
 
-    A document with `sentences` of `[token, start, end]` (WikiEvents) keeps its own white space.
+    A document with `sentences` of `[token, start, end]` (WikiEvents) keeps its own white space; `glue`
+    is that of `natural_spaces` for the others.
     """
-    return map_rows(path, _oneie)
+    return map_rows(path, partial(_oneie, glue=glue))
 
 
-def _oneie(row: Json) -> Record:
-    tokens = _document(row["sentences"]) if "sentences" in row else TokenText.of(row["tokens"])
+def _oneie(row: Json, *, glue: Collection[str]) -> Record:
+    given = "sentences" in row
+    tokens = _document(row["sentences"]) if given else TokenText.of(row["tokens"], glue=glue)
     mentions = {e["id"]: tokens.mention(e["start"], e["end"]) for e in row["entity_mentions"]}
     entities = (
         Entity(e["entity_type"], mentions[e["id"]])
@@ -106,13 +109,17 @@ def _triggers(row: Json) -> Record:
 _ROLE = re.compile(r"evt\d+arg\d+(?P<role>.+)")
 
 
-def read_rams(path: Path) -> Iterator[Record]:
-    """RAMS: one event in five sentences; token ranges over the document, end inclusive."""
-    return map_rows(path, _rams)
+def read_rams(path: Path, *, glue: Collection[str] = ()) -> Iterator[Record]:
+    """RAMS: one event in five sentences; token ranges over the document, end inclusive.
+
+    `glue` is that of `natural_spaces`.
+    """
+    return map_rows(path, partial(_rams, glue=glue))
 
 
-def _rams(row: Json) -> Record:
-    tokens = TokenText.of([token for sentence in row["sentences"] for token in sentence])
+def _rams(row: Json, *, glue: Collection[str]) -> Record:
+    words = [token for sentence in row["sentences"] for token in sentence]
+    tokens = TokenText.of(words, glue=glue)
     events = []
     for start, end, labels in row["evt_triggers"]:
         arguments = (

@@ -6,6 +6,7 @@ a long one when it also stands elsewhere; the first whole-word occurrence is tak
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ def _gids(line: Json) -> Record | None:
     for end in sorted((head, tail), key=len, reverse=True):
         text = text.replace(end, end.replace("_", " "))
     head, tail = head.replace("_", " "), tail.replace("_", " ")
-    if " , " in text or text.endswith(" ."):
+    if re.search(r" [,.](?: |$)", text):
         text, head, tail = map(_natural, (text, head, tail))
     places = find_mentions(text, (head, tail))
     if len(places) < 2:
