@@ -9,11 +9,13 @@ each input channel by a constant, and multiplying its row of weights by the same
 the product and evens them out (SmoothQuant, arXiv 2211.10438); the constants come from the largest
 values seen on probe texts.
 
-A token's evened states x lie within r of 0, the greatest magnitude among them; x = r u, with u between
--1 and 1 being what gets rounded, and x W = r (u W). States after a GELU are never below -0.17, and
+A token's evened states x lie within 127 levels of 0; x = l u, with the level l its greatest magnitude
+over 127 and u what gets rounded, and x W = l (u W). States after a GELU are never below -0.17, and
 would waste half of that range: theirs has 32 of the 256 levels below 0, and they are not evened.
 
-`MatMulIntegerToFloat` is ONNX Runtime's own operator for an int8 product and its scaling.
+`QuantizeLinear` in blocks of a whole token is one pass over the states where scaling and rounding
+would be two; it needs operator set 21. `MatMulIntegerToFloat` is ONNX Runtime's own operator for an
+int8 product and its scaling.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 FloatArray = npt.NDArray[np.float32]
-_SCALE, _ZERO, _ONE, _LOW_ZERO = "int8_scale", "int8_zero", "int8_one", "int8_low_zero"
-_LEVEL, _LEAST = "int8_level", "int8_least"
+_ZERO, _ONE, _LOW_ZERO = "int8_zero", "int8_one", "int8_low_zero"
+_LEVEL, _LOW_LEVEL, _LEAST = "int8_level", "int8_low_level", "int8_least"
 _AXIS, _TINY = "int8_axis", "int8_tiny"
+_OPSET = 21
 _BELOW = 32
 """Levels below 0 of states after a GELU."""
 _ORT = "com.microsoft"
@@ -68,15 +71,21 @@ def quantize_per_token(source: Path, target: Path, largest: Mapping[str, FloatAr
             if states not in after_gelu:
                 inverse = (1 / dividers[states]).astype(np.float32)
                 graph.initializer.append(numpy_helper.from_array(inverse, f"{states}_inverse"))
-            nodes += _quantized_states(states, after_gelu=states in after_gelu)
+            nodes += _quantized_states(
+                states, len(dividers[states]), after_gelu=states in after_gelu
+            )
         graph.initializer.extend(_quantized_weight(node, weights, dividers[states]))
         nodes += _product(node, after_gelu=states in after_gelu)
     graph.initializer.extend(_constants())
     del graph.node[:]
     graph.node.extend(nodes)
     _drop_unused(model)
-    if not any(entry.domain == _ORT for entry in model.opset_import):
-        model.opset_import.append(helper.make_opsetid(_ORT, 1))
+    domains = {e.domain: e.version for e in model.opset_import}
+    del model.opset_import[:]
+    # What other operators changed between 18 and 21 is types that do not occur here.
+    for domain, version in {**domains, "": max(domains.get("", 0), _OPSET), _ORT: 1}.items():
+        model.opset_import.append(helper.make_opsetid(domain, version))
+    model.ir_version = max(model.ir_version, 10)
     onnx.save(model, str(target))
 
 
@@ -158,27 +167,37 @@ def _divider(largest: FloatArray, weights: Sequence[TensorProto]) -> FloatArray:
     return divider
 
 
-def _quantized_states(states: str, *, after_gelu: bool) -> list[NodeProto]:
-    """x -> the size r of a level (after a GELU) or of 127 levels, and u as 8 bits, for each token."""
+def _quantized_states(states: str, width: int, *, after_gelu: bool) -> list[NodeProto]:
+    """x -> the level of each token, and u as 8 bits."""
     name = _names(states)
+    even = states if after_gelu else name("even")
     if after_gelu:
-        return [
+        nodes = [
             helper.make_node("ReduceMax", [states, _AXIS], [name("high")], keepdims=1),
-            helper.make_node("Mul", [name("high"), _LEVEL], [name("level")]),
-            helper.make_node("Max", [name("level"), _LEAST], [name("radius")]),
-            helper.make_node("Reciprocal", [name("radius")], [name("factor")]),
-            helper.make_node("Mul", [states, name("factor")], [name("unit")]),
-            helper.make_node("QuantizeLinear", [name("unit"), _ONE, _LOW_ZERO], [name("int8")]),
+            helper.make_node("Mul", [name("high"), _LOW_LEVEL], [name("some")]),
+            helper.make_node("Max", [name("some"), _LEAST], [name("level")]),
         ]
+    else:
+        nodes = [
+            helper.make_node("Mul", [states, name("inverse")], [even]),
+            helper.make_node("ReduceMax", [even, _AXIS], [name("high")], keepdims=1),
+            helper.make_node("ReduceMin", [even, _AXIS], [name("low")], keepdims=1),
+            helper.make_node("Neg", [name("low")], [name("lower")]),
+            helper.make_node("Max", [name("high"), name("lower"), _TINY], [name("radius")]),
+            helper.make_node("Mul", [name("radius"), _LEVEL], [name("level")]),
+        ]
+    zero = _LOW_ZERO if after_gelu else _ZERO
     return [
-        helper.make_node("Mul", [states, name("inverse")], [name("even")]),
-        helper.make_node("ReduceMax", [name("even"), _AXIS], [name("high")], keepdims=1),
-        helper.make_node("ReduceMin", [name("even"), _AXIS], [name("low")], keepdims=1),
-        helper.make_node("Neg", [name("low")], [name("lower")]),
-        helper.make_node("Max", [name("high"), name("lower"), _TINY], [name("radius")]),
-        helper.make_node("Reciprocal", [name("radius")], [name("factor")]),
-        helper.make_node("Mul", [name("even"), name("factor")], [name("unit")]),
-        helper.make_node("QuantizeLinear", [name("unit"), _SCALE, _ZERO], [name("int8")]),
+        *nodes,
+        helper.make_node("Shape", [name("level")], [name("tokens")]),
+        helper.make_node("Expand", [zero, name("tokens")], [name("zeros")]),
+        helper.make_node(
+            "QuantizeLinear",
+            [even, name("level"), name("zeros")],
+            [name("int8")],
+            axis=-1,
+            block_size=width,
+        ),
     ]
 
 
@@ -201,21 +220,21 @@ def _quantized_weight(
 def _product(node: NodeProto, *, after_gelu: bool) -> list[NodeProto]:
     """The int8 product of a MatMul node, scaled back into its output."""
     x, name = _names(node.input[0]), _names(node.output[0])
-    scale, zero = (_ONE, _LOW_ZERO) if after_gelu else (_SCALE, _ZERO)
-    inputs = [x("int8"), name("weight"), scale, name("scale"), zero, name("zero")]
+    zero = _LOW_ZERO if after_gelu else _ZERO
+    inputs = [x("int8"), name("weight"), _ONE, name("scale"), zero, name("zero")]
     return [
         helper.make_node("MatMulIntegerToFloat", inputs, [name("unit")], domain=_ORT),
-        helper.make_node("Mul", [name("unit"), x("radius")], [node.output[0]]),
+        helper.make_node("Mul", [name("unit"), x("level")], [node.output[0]]),
     ]
 
 
 def _constants() -> list[TensorProto]:
     return [
-        numpy_helper.from_array(np.array(1 / 127, np.float32), _SCALE),
+        numpy_helper.from_array(np.array(1 / 127, np.float32), _LEVEL),
         numpy_helper.from_array(np.array(128, np.uint8), _ZERO),
         numpy_helper.from_array(np.array(1, np.float32), _ONE),
         numpy_helper.from_array(np.array(_BELOW, np.uint8), _LOW_ZERO),
-        numpy_helper.from_array(np.array(1 / (255 - _BELOW), np.float32), _LEVEL),
+        numpy_helper.from_array(np.array(1 / (255 - _BELOW), np.float32), _LOW_LEVEL),
         numpy_helper.from_array(np.array(0.17 / _BELOW, np.float32), _LEAST),
         numpy_helper.from_array(np.array([-1], np.int64), _AXIS),
         numpy_helper.from_array(np.array(1e-12, np.float32), _TINY),
