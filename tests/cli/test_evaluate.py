@@ -166,7 +166,7 @@ def test_compare_and_convert(run: Run, folder: Path, tmp_path: Path) -> None:
     )
     done = run("evaluate", "compare", folder, folder, "--resamples", 20)
     rows = table(done)
-    assert rows[0][3:] == ["built-in model (run)", "difference", "p"]
+    assert rows[0][3:] == ["built-in model (run)", "difference", "p", "adjusted"]
     assert {row[-1] for row in rows[1:]} == {"1.000"}
     done = run("evaluate", "compare", folder, other, "--resamples", 20)
     assert done.exit_code == 1
