@@ -16,13 +16,13 @@ from instructuie.cli.evaluate_data import (
     SetsOption,
     SplitOption,
     SuiteOption,
-    choose_predictor,
     choose_suite,
     note_missing,
     open_data,
 )
+from instructuie.cli.evaluate_model import ModelOption, WithOption, choose_predictor
 from instructuie.cli.evaluate_scores import write_json
-from instructuie.cli.model import ModelOption, ThreadsOption
+from instructuie.cli.model import ThreadsOption
 from instructuie.cli.source import SourceOption
 from instructuie.errors import ConfigError
 
@@ -46,6 +46,7 @@ def sensitivity(
     data: DataOption = None,
     source: SourceOption = None,
     model: ModelOption = None,
+    keywords: WithOption = None,
     kinds: Annotated[
         str,
         typer.Option(help="What to vary: order, case, instruction, options.", show_default="all"),
@@ -78,7 +79,7 @@ def sensitivity(
     planned = plan(chosen, prepared, limit=limit, seed=seed)
     note_missing(planned)
     foreign = Foreign.known(prepared.inventories.values())
-    base = choose_predictor(model, None, threads=threads)
+    base = choose_predictor(model, keywords, threads=threads)
     found: list[tuple[Variant, Scored, dict[str, int]]] = []
     for variant in variants(
         [kind.strip() for kind in kinds.split(",")],

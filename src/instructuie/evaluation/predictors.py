@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from instructuie.errors import ConfigError
 from instructuie.evaluation.questions import Question
 from instructuie.evaluation.suite import Entry
 from instructuie.extractor import Extractor
@@ -50,12 +51,12 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExtractorPredictor:
-    """The built-in model or an exported folder, asked through the calls that users make."""
+    """Any model that `Extractor` loads, asked through the calls that users make."""
 
     extractor: Extractor
     name: str = "built-in model"
-    model: str = ""
-    """Fingerprint of the model's files."""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """What tells the model from others, as JSON values."""
     threshold: float | None = None
     overlap: Overlap | None = None
     """In place of the entry's own."""
@@ -64,24 +65,33 @@ class ExtractorPredictor:
     @classmethod
     def load(
         cls,
-        folder: Path | None = None,
+        model: str | Path | None = None,
         *,
+        options: Mapping[str, Any] | None = None,
         threads: int | None = None,
         batch_size: int = 32,
         threshold: float | None = None,
         overlap: Overlap | None = None,
         beam_size: int = 1,
     ) -> ExtractorPredictor:
-        """Raises ModelError."""
-        extractor = Extractor(folder, threads=threads, batch_size=batch_size)
-        name = folder.name if folder else "built-in model"
-        model = _fingerprint(extractor.folder)
-        return cls(extractor, name, model, threshold, overlap, beam_size)
+        """`model` and `options` are those of `Extractor`. Raises ModelError and ConfigError."""
+        options = dict(options or {})
+        try:
+            extractor = Extractor(model, threads=threads, batch_size=batch_size, **options)
+        except TypeError as error:
+            if not options:
+                raise
+            raise ConfigError(
+                f"a model cannot be loaded with {', '.join(options)}: {error}"
+            ) from error
+        known = {key: value for key, value in options.items() if not key.endswith(_SECRET)}
+        identity = {**_identity(extractor), **({"options": known} if known else {})}
+        return cls(extractor, _name(model), identity, threshold, overlap, beam_size)
 
     def settings(self) -> Mapping[str, Any]:
         return {
             "kind": "extractor",
-            "model": self.model,
+            **self.model,
             "threshold": self.threshold,
             "overlap": self.overlap,
             "beam_size": self.beam_size,
@@ -110,11 +120,13 @@ class ExtractorPredictor:
 
 
 def to_answer(result: Result) -> Answer:
-    """A result with its scores, each kind that it has."""
+    """A result with its scores, each kind that it has; arguments event by event."""
+    arguments = tuple(argument for event in result.events for argument in event.arguments)
     kinds = (
         ("entities", result.entities),
         ("relations", result.relations),
         ("events", result.events),
+        ("arguments", arguments),
     )
     scores = {kind: tuple(round(i.score, 4) for i in items) for kind, items in kinds if items}
     return Answer(result.extraction, scores=scores, issues=result.issues)
@@ -151,7 +163,25 @@ class GoldPredictor:
         return [Answer(question.gold) for question in questions]
 
 
-def _fingerprint(folder: Path) -> str:
+_SECRET = ("key", "token", "secret", "password")
+"""Options whose names end so are not written down."""
+
+
+def _name(model: str | Path | None) -> str:
+    if model is None:
+        return "built-in model"
+    return Path(model).name if Path(model).exists() else str(model)
+
+
+def _identity(extractor: Extractor) -> Mapping[str, Any]:
+    """What the extractor says of itself, or else the fingerprint of its files."""
+    settings = getattr(extractor, "settings", None)
+    if callable(settings):
+        return dict(settings())
+    return {"model": fingerprint_of(extractor.folder)}
+
+
+def fingerprint_of(folder: Path) -> str:
     """SHA-256 over the files of a model, shortened."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
