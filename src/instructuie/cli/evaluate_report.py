@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,14 @@ from instructuie.cli.evaluate_scores import (
 )
 from instructuie.errors import ConfigError, DataError
 from instructuie.jsonl import load
+
+
+class Figures(StrEnum):
+    """Formats of figures."""
+
+    svg = "svg"
+    pdf = "pdf"
+    png = "png"
 
 
 def report(
@@ -49,6 +58,12 @@ def report(
             help="The prepared data that the system was trained on, to tell seen from unseen mentions.",
         ),
     ] = None,
+    figures: Annotated[
+        Figures | None,
+        typer.Option(
+            help="Write the plots for a paper as well, in this format.", show_default=False
+        ),
+    ] = None,
     seed: ResampleSeedOption = 0,
     partial: PartialOption = False,
 ) -> None:
@@ -62,8 +77,10 @@ def report(
         _print_paper(paths or [], rule, seed=seed, partial=partial)
         return
     from instructuie.data.prepared import read_prepared
+    from instructuie.evaluation.figures import write_comparison_figure, write_figures
     from instructuie.evaluation.report import make_report, write_comparison, write_report
     from instructuie.evaluation.scoring import open_system, score_system
+    from instructuie.evaluation.versus import versus
 
     if not paths:
         raise ConfigError("name at least one run folder or prediction file, or --paper")
@@ -75,10 +92,14 @@ def report(
         made = make_report(system, rule=rule, training=records, seed=seed)
         folder = target / system.path.stem if len(systems) > 1 else target
         console.say(str(write_report(made, folder)[-1]))
+        if figures:
+            console.note(f"{len(write_figures(made, folder, figures.value))} figures in {folder}")
     if len(systems) > 1:
         chosen = rule or systems[0].rule
         scored = [score_system(system, (chosen,), seed=seed)[0] for system in systems]
         console.say(str(write_comparison(scored, target, seed=seed)[-1]))
+        if figures:
+            write_comparison_figure(versus(scored, seed=seed), target, figures.value)
 
 
 def _beside(path: Path) -> Path:

@@ -106,11 +106,12 @@ def _line(line: Line) -> tuple[str, ...]:
 
 def _rules(report: Report) -> Iterator[str]:
     yield "## The same predictions under every rule"
+    columns, rows = rule_table(report)
     yield table(
-        ("data", "unit", *report.scored),
+        ("data", "unit", *columns),
         [
-            (*key, *(_percent(row[rule]) if rule in row else "-" for rule in report.scored))
-            for key, row in rule_table(report).items()
+            (*key, *(_percent(row[rule]) if rule in row else "-" for rule in columns))
+            for key, row in rows.items()
         ],
         text=2,
     )
