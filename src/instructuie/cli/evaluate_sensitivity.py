@@ -64,8 +64,9 @@ def sensitivity(
 
     The same texts are asked with shuffled options, with labels in lower, upper
     and title case, with other instructions, and with labels of other data sets
-    added until there are 4, 20, 100, 500 options. Each variant is a run of its
-    own below the folder: it can be stopped, scored and compared.
+    added until there are 4, 20, 100, 500 options (borrowed from the other kinds
+    where relations or events run out). Each variant is a run of its own below
+    the folder: it can be stopped, scored and compared.
 
     instructuie evaluate sensitivity --sets conll2003/NER --data prepared -o s
     """
@@ -80,7 +81,7 @@ def sensitivity(
     note_missing(planned)
     foreign = Foreign.known(prepared.inventories.values())
     base = choose_predictor(model, keywords, threads=threads)
-    found: list[tuple[Variant, Scored, dict[str, int]]] = []
+    found: list[tuple[Variant, Scored, dict[str, tuple[int, int]]]] = []
     for variant in variants(
         [kind.strip() for kind in kinds.split(",")],
         counts=_numbers(counts),
@@ -123,7 +124,7 @@ def _applicable(planned: Plan, variant: Variant) -> Plan:
 
 
 def _rows(
-    variant: Variant, scored: Scored, options: dict[str, int], plain: Scored
+    variant: Variant, scored: Scored, options: dict[str, tuple[int, int]], plain: Scored
 ) -> list[dict[str, Any]]:
     base = {(line.entry, line.unit.unit): line.unit.micro for line in plain.lines}
     rows = []
@@ -135,7 +136,8 @@ def _rows(
                 "unit": line.unit.unit,
                 "title": line.unit.title,
                 "variant": variant.name,
-                "options": options[line.entry],
+                "options": options[line.entry][0],
+                "borrowed": options[line.entry][1],
                 "score": line.unit.micro,
                 "interval": line.interval.to_dict(),
                 "difference": line.unit.micro - base[line.entry, line.unit.unit],
@@ -158,7 +160,9 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["entry"],
         row["title"],
         row["variant"],
-        str(row["options"]),
+        f"{row['options']} ({row['borrowed']} borrowed)"
+        if row["borrowed"]
+        else str(row["options"]),
         f"{100 * row['score']:.2f}",
         f"{100 * row['difference']:+.2f}",
         f"{row['texts_per_second']:.1f}",
