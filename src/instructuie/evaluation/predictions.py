@@ -15,6 +15,7 @@ from typing import Any
 from instructuie.errors import DataError, InstructUIEError
 from instructuie.evaluation.prediction import Prediction
 from instructuie.evaluation.released_file import from_released, to_released
+from instructuie.evaluation.row_form import check_own
 from instructuie.jsonl import RowWriter, read_rows
 from instructuie.tasks import find_task
 from instructuie.types import Extraction
@@ -92,6 +93,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, Prediction]]:
 
 
 def _from_row(row: Mapping[str, Any], line: int) -> Prediction:
+    check_own(row, ("dataset", "task", "id", "text", "gold"))
     find_task(row["task"])
     return Prediction.from_dict(row)
 
