@@ -132,9 +132,9 @@ def test_the_released_form_is_checked_too(
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
     if not isinstance(value, dict | list):
         return [place]
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
     return [place, *(p for key, part in inner for p in places(part, (*place, key)))]
 
 
