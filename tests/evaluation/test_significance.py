@@ -248,6 +248,18 @@ def test_other_records_other_data_and_nothing_are_errors() -> None:
         interval(one.units["entity"], seed=0, level=95)
 
 
+def test_draws_without_any_item_say_nothing() -> None:
+    gold = Extraction((entity("person", 0, 3),))
+    rows = [ask(Extraction(), Extraction(), name=str(i)) for i in range(5)]
+    missed = score([*rows, ask(gold, Extraction(), name="missed")]).sets[0].units["entity"]
+    assert (interval(missed, seed=0).low, interval(missed, seed=0).high) == (0, 0)
+    found = score([*rows, ask(gold, gold, name="found")]).sets[0].units["entity"]
+    both = interval([missed, found], seed=0)
+    assert (both.low, both.score, both.high) == (0, 0.5, 1)
+    empty = interval(score(rows).sets[0].units["entity"], seed=0)
+    assert (empty.low, empty.score, empty.high) == (1, 1, 1)
+
+
 def test_all_wrong_and_empty_gold() -> None:
     gold = Extraction((entity("person", 0, 3),))
     wrong = score([ask(gold, Extraction(), name=str(i)) for i in range(9)]).sets[0]

@@ -56,7 +56,7 @@ def open_system(path: Path, *, name: str = "", partial: bool = False) -> System:
     if not path.is_dir():
         return System(name or path.stem, path, {}, {}, (path,))
     run = read_run(path)
-    notes = [f"{entry} is missing: {reason}" for entry, reason in run["missing"].items()]
+    notes = list(_missing(run["missing"]))
     unfinished = dict(_unfinished(run))
     if unfinished and not partial:
         listed = "; ".join(f"{entry}: {count}" for entry, count in unfinished.items())
@@ -76,6 +76,12 @@ def open_system(path: Path, *, name: str = "", partial: bool = False) -> System:
         tuple(path / entry.file for entry in entries),
         tuple(notes),
     )
+
+
+def _missing(reasons: Mapping[str, str]) -> Iterator[str]:
+    for reason in dict.fromkeys(reasons.values()):
+        names = [entry for entry, why in reasons.items() if why == reason]
+        yield f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} missing: {reason}"
 
 
 def _unfinished(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -83,14 +83,20 @@ def interval(
 ) -> Interval:
     """The interval of a micro score; of several units (data sets), that of their unweighted mean.
 
-    Each data set is resampled on its own. Raises ConfigError when there is nothing to resample.
+    Each data set is resampled on its own. Draws that hold no item at all have no score and are left
+    out. Raises ConfigError when there is nothing to resample.
     """
     parts = [units] if isinstance(units, UnitScores) else list(units)
     _check(parts, resamples, level)
     rng = np.random.default_rng(seed)
-    drawn = np.mean([_measure(_bootstrap(_rows(p), resamples, rng), p) for p in parts], axis=0)
+    drawn = np.array(
+        [_measure(_bootstrap(_rows(p), resamples, rng), p, nothing=np.nan) for p in parts]
+    )
     value = float(np.mean([part.micro for part in parts]))
-    low, high = _range(drawn, level)
+    scored = np.isfinite(drawn)
+    means = np.where(scored, drawn, 0.0).sum(axis=0) / np.maximum(scored.sum(axis=0), 1)
+    some = means[scored.any(axis=0)]
+    low, high = _range(some, level) if len(some) else (value, value)
     return Interval(value, low, high, level, resamples, seed)
 
 
@@ -261,16 +267,19 @@ def _statistics() -> Any:
     return stats
 
 
-def _measure(sums: Floats, unit: UnitScores) -> Floats:
-    """F1 of counts, (..., 3) -> (...); an accuracy is the same, as each record says one thing."""
+def _measure(sums: Floats, unit: UnitScores, *, nothing: float | None = None) -> Floats:
+    """F1 of counts, (..., 3) -> (...); an accuracy is the same, as each record says one thing.
+
+    Where there is no item on either side it is `nothing`, or what the measure says of that.
+    """
     right, predicted, gold = sums[..., 0], sums[..., 1], sums[..., 2]
     asked = predicted + gold
     if unit.measure.name == "accuracy":
         right, asked = right, gold
     else:
         right = 2 * right
-    nothing = unit.measure.of(Counts())
-    return np.divide(right, asked, out=np.full_like(right, nothing), where=asked > 0)
+    empty = unit.measure.of(Counts()) if nothing is None else nothing
+    return np.divide(right, asked, out=np.full_like(right, empty), where=asked > 0)
 
 
 def _difference(sums: Floats, unit: UnitScores) -> Floats:
