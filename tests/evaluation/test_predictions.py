@@ -98,6 +98,13 @@ def test_a_malformed_row_has_a_line_and_a_reason(
     assert f"bad.jsonl:{line}: " in str(caught.value)
 
 
+def test_the_released_form_may_repeat_an_id_and_every_row_counts(tmp_path: Path) -> None:
+    rows = [released("NER", " person: Ann", said) for said in ("person: Ann", "None", "None")]
+    found = list(read_predictions(write(tmp_path / "released.jsonl", *rows)))
+    assert [p.id for p in found] == [found[0].id, *(f"{found[0].id} (line {n})" for n in (2, 3))]
+    assert [p.completion for p in found] == ["person: Ann", "None", "None"]
+
+
 def test_a_torn_line_and_an_empty_file(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text(json.dumps(row()) + '\n{"dataset": "d", "ta')
