@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,23 @@ def test_compare_needs_two(run: Run, folder: Path) -> None:
     done = run("evaluate", "compare", folder, "--resamples", 20)
     assert done.exit_code == 1
     assert "at least two" in done.stderr
+
+
+def test_reports_of_several_runs_with_one_name_and_their_figures(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("jinja2")
+    pytest.importorskip("matplotlib")
+    shutil.copytree(folder, tmp_path / "other" / folder.name)
+    output = tmp_path / "report"
+    runs = (folder, tmp_path / "other" / folder.name)
+    done = run("evaluate", "report", *runs, "-o", output, "--figures", "svg")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.split() == [
+        str(output / part) for part in ("run-1/report.html", "run-2/report.html", "compare.html")
+    ]
+    assert (output / "compare.svg").exists()
+    assert (output / "run-1" / "scores.svg").read_text().count("homes/NER") == 1
 
 
 def test_report(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -173,15 +173,11 @@ def run(
         scored = score_system(open_system(folder), ("strict",), seed=seed)[0]
     evaluate_scores.print_scores([scored])
     if output is not None:
-        signature = {
-            "rule": "strict",
-            "split": split,
-            "data": planned.fingerprint,
-            "threshold": threshold,
-            "overlap": overlap.value,
-            "scores": _card_scores(scored),
+        row = {
+            **{"rule": "strict", "split": split, "data": planned.fingerprint},
+            **{"threshold": threshold, "overlap": overlap.value, "scores": _card_scores(scored)},
         }
-        output.write_text(dump(signature, indent=1) + "\n", encoding="utf-8")
+        output.write_text(dump(row, indent=1) + "\n", encoding="utf-8")
 
 
 def _card_scores(scored: Scored) -> dict[str, dict[str, Any]]:

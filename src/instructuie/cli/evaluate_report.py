@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from instructuie.cli.evaluate_scores import (
 )
 from instructuie.errors import ConfigError, DataError
 from instructuie.jsonl import load
+
+if TYPE_CHECKING:
+    from instructuie.evaluation.scoring import System
 
 
 class Figures(StrEnum):
@@ -76,30 +79,55 @@ def report(
     if paper:
         _print_paper(paths or [], rule, seed=seed, partial=partial)
         return
-    from instructuie.data.prepared import read_prepared
-    from instructuie.evaluation.figures import write_comparison_figure, write_figures
-    from instructuie.evaluation.report import make_report, write_comparison, write_report
-    from instructuie.evaluation.scoring import open_system, score_system
-    from instructuie.evaluation.versus import versus
+    from instructuie.evaluation.scoring import open_system
 
     if not paths:
         raise ConfigError("name at least one run folder or prediction file, or --paper")
     systems = [open_system(path, partial=partial) for path in paths]
-    seen = read_prepared(training, splits=("train",)) if training else None
     target = output or _beside(paths[0])
-    for system in systems:
+    form = figures.value if figures else ""
+    _write_reports(systems, target, rule, training, form, seed)
+    if len(systems) > 1:
+        _write_comparison(systems, target, rule or systems[0].rule, form, seed)
+
+
+def _write_reports(
+    systems: Sequence[System],
+    target: Path,
+    rule: str,
+    training: Path | None,
+    figures: str,
+    seed: int,
+) -> None:
+    """One report for each system; of several, each into a folder of its own."""
+    from instructuie.data.prepared import read_prepared
+    from instructuie.evaluation.figures import write_figures
+    from instructuie.evaluation.report import make_report, write_report
+
+    seen = read_prepared(training, splits=("train",)) if training else None
+    names = [system.path.stem for system in systems]
+    for at, system in enumerate(systems):
         records = (r for parts in seen.records.values() for r in parts["train"]) if seen else None
         made = make_report(system, rule=rule, training=records, seed=seed)
-        folder = target / system.path.stem if len(systems) > 1 else target
+        own = names[at] if names.count(names[at]) == 1 else f"{names[at]}-{at + 1}"
+        folder = target / own if len(systems) > 1 else target
         console.say(str(write_report(made, folder)[-1]))
         if figures:
-            console.note(f"{len(write_figures(made, folder, figures.value))} figures in {folder}")
-    if len(systems) > 1:
-        chosen = rule or systems[0].rule
-        scored = [score_system(system, (chosen,), seed=seed)[0] for system in systems]
-        console.say(str(write_comparison(scored, target, seed=seed)[-1]))
-        if figures:
-            write_comparison_figure(versus(scored, seed=seed), target, figures.value)
+            console.note(f"{len(write_figures(made, folder, figures))} figures in {folder}")
+
+
+def _write_comparison(
+    systems: Sequence[System], target: Path, rule: str, figures: str, seed: int
+) -> None:
+    from instructuie.evaluation.figures import write_comparison_figure
+    from instructuie.evaluation.report import write_comparison
+    from instructuie.evaluation.scoring import score_system
+    from instructuie.evaluation.versus import versus
+
+    scored = [score_system(system, (rule,), seed=seed)[0] for system in systems]
+    console.say(str(write_comparison(scored, target, seed=seed)[-1]))
+    if figures:
+        write_comparison_figure(versus(scored, seed=seed), target, figures)
 
 
 def _beside(path: Path) -> Path:

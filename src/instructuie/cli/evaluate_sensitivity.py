@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,8 +29,9 @@ from instructuie.errors import ConfigError
 
 if TYPE_CHECKING:
     from instructuie.evaluation.plan import Plan
+    from instructuie.evaluation.predictors import Predictor
     from instructuie.evaluation.scoring import Scored
-    from instructuie.evaluation.sensitivity import Variant
+    from instructuie.evaluation.sensitivity import Foreign, Variant
 
 
 def sensitivity(
@@ -70,24 +72,47 @@ def sensitivity(
 
     instructuie evaluate sensitivity --sets conll2003/NER --data prepared -o s
     """
-    from instructuie.evaluation import benchmark
     from instructuie.evaluation.plan import plan
-    from instructuie.evaluation.scoring import open_system, score_system
-    from instructuie.evaluation.sensitivity import Foreign, VariantPredictor, option_count, variants
+    from instructuie.evaluation.sensitivity import Foreign, variants
 
     chosen = choose_suite(suite, sets, split)
     prepared = open_data(data, source, chosen, output)
     planned = plan(chosen, prepared, limit=limit, seed=seed)
     note_missing(planned)
-    foreign = Foreign.known(prepared.inventories.values())
-    base = choose_predictor(model, keywords, threads=threads)
-    found: list[tuple[Variant, Scored, dict[str, tuple[int, int]]]] = []
-    for variant in variants(
+    asked = variants(
         [kind.strip() for kind in kinds.split(",")],
         counts=_numbers(counts),
         orders=orders,
         seed=seed,
-    ):
+    )
+    base = choose_predictor(model, keywords, threads=threads)
+    foreign = Foreign.known(prepared.inventories.values())
+    found = list(_measured(planned, asked, base, foreign, output, rule))
+    rows = [row for one in found for row in _rows(*one, found[0][1])]
+    console.table(_HEAD, [_cells(row) for row in rows])
+    write_json(
+        {"rule": rule, "limit": limit, "seed": seed, "rows": rows}, output / "sensitivity.json"
+    )
+
+
+Options = dict[str, tuple[int, int]]
+"""Entry -> how many options, and how many of them are borrowed."""
+
+
+def _measured(
+    planned: Plan,
+    asked: Sequence[Variant],
+    base: Predictor,
+    foreign: Foreign,
+    output: Path,
+    rule: str,
+) -> Iterator[tuple[Variant, Scored, Options]]:
+    """Each variant that makes a difference, as a run of its own."""
+    from instructuie.evaluation import benchmark
+    from instructuie.evaluation.scoring import open_system, score_system
+    from instructuie.evaluation.sensitivity import VariantPredictor, option_count
+
+    for variant in asked:
         part = _applicable(planned, variant)
         if not part.jobs:
             console.note(f"{variant.name}: no data set has so few options, or so many instructions")
@@ -95,19 +120,10 @@ def sensitivity(
         folder = output / variant.name
         predictor = VariantPredictor(base, variant, foreign)
         benchmark.predict(part, predictor, folder, progress=WorkBar(variant.name))
-        scored = score_system(open_system(folder), (rule,), seed=seed)
+        scored = score_system(open_system(folder), (rule,), seed=planned.seed)
         options = {j.entry.name: option_count(variant, j.questions[0], foreign) for j in part.jobs}
-        found.append((variant, scored[0], options))
         console.note(f"{variant.name} done")
-    rows = [
-        row
-        for variant, scores, options in found
-        for row in _rows(variant, scores, options, found[0][1])
-    ]
-    console.table(_HEAD, [_cells(row) for row in rows])
-    write_json(
-        {"rule": rule, "limit": limit, "seed": seed, "rows": rows}, output / "sensitivity.json"
-    )
+        yield variant, scored[0], options
 
 
 def _numbers(text: str) -> list[int]:
@@ -124,7 +140,7 @@ def _applicable(planned: Plan, variant: Variant) -> Plan:
 
 
 def _rows(
-    variant: Variant, scored: Scored, options: dict[str, tuple[int, int]], plain: Scored
+    variant: Variant, scored: Scored, options: Options, plain: Scored
 ) -> list[dict[str, Any]]:
     base = {(line.entry, line.unit.unit): line.unit.micro for line in plain.lines}
     rows = []
