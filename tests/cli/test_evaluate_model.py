@@ -75,9 +75,6 @@ def test_options_go_to_the_extractor_and_secrets_are_not_written_down(
             if "nix" in keywords:
                 raise TypeError("unexpected keyword argument 'nix'")
 
-        def settings(self) -> dict[str, Any]:
-            return {"engine": "api"}
-
     monkeypatch.setattr("instructuie.evaluation.predictors.Extractor", Fake)
     rows = ["api=http://localhost/v1", "api_key=hidden", "temperature=0", "stop=[1]"]
     found = choose_predictor("some-model", rows, threads=2)
@@ -90,7 +87,7 @@ def test_options_go_to_the_extractor_and_secrets_are_not_written_down(
         },
     )
     settings = found.settings()
-    assert settings["engine"] == "api"
+    assert settings["model"] == "some-model"
     assert settings["options"] == {"api": "http://localhost/v1", "temperature": 0, "stop": [1]}
     assert "hidden" not in json.dumps(settings)
     with pytest.raises(ConfigError, match="nix"):
@@ -124,6 +121,18 @@ def test_an_object_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
 def test_one_system_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--model and --predictor are given together"):
         choose_predictor("x", predictor="mine:x")
+
+
+def test_a_recording_is_known_by_its_content(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("instructuie.evaluation.predictors.Extractor", lambda *_a, **_k: None)
+    path = tmp_path / "said.jsonl"
+    known = set()
+    for content in ("a", "b"):
+        path.write_text(content)
+        known.add(ExtractorPredictor.load(path).settings()["model"])
+    assert len(known) == 2
 
 
 def test_the_built_in_model_is_known_by_its_files() -> None:

@@ -12,7 +12,7 @@ from instructuie.evaluation.questions import Question
 from instructuie.evaluation.suite import Entry
 from instructuie.extractor import Extractor
 from instructuie.tasks import TASKS, TaskName
-from instructuie.types import Mention, Result
+from instructuie.types import EntityItem, Extraction, Issue, Mention, Result
 
 from ..tiny import exported_folder
 from .test_questions import ask
@@ -101,6 +101,16 @@ def test_the_best_item_is_kept_whatever_it_scores(extractor: Extractor, tmp_path
     for one, all_of_them in zip(some, every, strict=True):
         if all_of_them.scores:
             assert one.scores == {"entities": (max(all_of_them.scores["entities"]),)}
+
+
+def test_a_failure_is_no_answer_and_an_empty_answer_is_one() -> None:
+    failed = Issue("no-answer", "429 too many requests")
+    assert to_answer(Result("Ann")) == Answer(Extraction(), scores={})
+    assert to_answer(Result("Ann", issues=(failed,))) == Answer(None, issues=(failed,))
+    part = (EntityItem(0, 3, "Ann", "person", 0.5),)
+    kept = to_answer(Result("Ann", part, issues=(failed,)))
+    assert kept.predicted is not None
+    assert len(kept.predicted.entities) == 1
 
 
 def test_arguments_have_scores_of_their_own(extractor: Extractor, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ class ExtractorPredictor:
                 f"a model cannot be loaded with {', '.join(options)}: {error}"
             ) from error
         known = {key: value for key, value in options.items() if not key.endswith(_SECRET)}
-        identity = {**_identity(extractor), **({"options": known} if known else {})}
+        identity = {**_identity(extractor, model), **({"options": known} if known else {})}
         return cls(extractor, _name(model), identity, threshold, overlap, beam_size)
 
     def settings(self) -> Mapping[str, Any]:
@@ -120,7 +120,10 @@ class ExtractorPredictor:
 
 
 def to_answer(result: Result) -> Answer:
-    """A result with its scores, each kind that it has; arguments event by event."""
+    """A result with its scores, each kind that it has; arguments event by event.
+
+    A model that failed to answer, as an endpoint may, has no answer rather than an empty one.
+    """
     arguments = tuple(argument for event in result.events for argument in event.arguments)
     kinds = (
         ("entities", result.entities),
@@ -129,6 +132,8 @@ def to_answer(result: Result) -> Answer:
         ("arguments", arguments),
     )
     scores = {kind: tuple(round(i.score, 4) for i in items) for kind, items in kinds if items}
+    if not scores and any(issue.kind == "no-answer" for issue in result.issues):
+        return Answer(None, issues=result.issues)
     return Answer(result.extraction, scores=scores, issues=result.issues)
 
 
@@ -173,18 +178,23 @@ def _name(model: str | Path | None) -> str:
     return Path(model).name if Path(model).exists() else str(model)
 
 
-def _identity(extractor: Extractor) -> Mapping[str, Any]:
-    """What the extractor says of itself, or else the fingerprint of its files."""
-    settings = getattr(extractor, "settings", None)
-    if callable(settings):
-        return dict(settings())
-    return {"model": fingerprint_of(extractor.folder)}
+def _identity(extractor: Extractor, model: str | Path | None) -> Mapping[str, Any]:
+    """What tells the model from others: its files, or where it has none here its name."""
+    place = extractor.folder if model is None else Path(model)
+    return {"model": fingerprint_of(place) if place.exists() else str(model)}
 
 
-def fingerprint_of(folder: Path) -> str:
-    """SHA-256 over the files of a model, shortened."""
+def fingerprint_of(model: Path) -> str:
+    """SHA-256 over a file, or over the files of a model's folder, shortened."""
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".onnx", ".json", ".safetensors"):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    files = [model] if model.is_file() else sorted(model.iterdir())
+    for path in files:
+        if path.suffix in _MODEL_FILES:
+            digest.update(path.name.encode() + b"\0")
+            with path.open("rb") as stream:
+                while part := stream.read(1 << 24):
+                    digest.update(part)
     return digest.hexdigest()[:16]
+
+
+_MODEL_FILES = (".bin", ".json", ".jsonl", ".model", ".onnx", ".safetensors")
