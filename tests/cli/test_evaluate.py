@@ -205,13 +205,17 @@ def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
     assert made == {"report.html", "report.json", "report.md"}
 
 
-def test_the_papers_tables(run: Run, folder: Path) -> None:
+def test_the_papers_tables(run: Run, folder: Path, tmp_path: Path) -> None:
     plain = run("evaluate", "report", "--paper")
     assert plain.exit_code == 0
     assert "Table 1." in plain.stdout
     assert "85.19" in plain.stdout
-    beside = run("evaluate", "report", folder, "--paper")
+    beside = run("evaluate", "report", folder, "--paper", "-o", tmp_path / "paper")
     assert beside.exit_code == 0, beside.stderr
+    written = (tmp_path / "paper" / "paper.md").read_text()
+    assert [line for line in written.splitlines() if line.startswith("## Table ")] == [
+        f"## {line}" for line in plain.stdout.splitlines() if re.match(r"Table \d\.", line)
+    ]
 
 
 def test_a_report_of_nothing(run: Run) -> None:

@@ -44,7 +44,11 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Where report.html goes.", show_default=False
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Where report.html goes; with --paper, where the tables go as Markdown.",
+            show_default=False,
         ),
     ] = None,
     rule: RuleOption = "",
@@ -77,7 +81,7 @@ def report(
     instructuie evaluate report runs/builtin -o reports/builtin
     """
     if paper:
-        _print_paper(paths or [], rule, seed=seed, partial=partial)
+        _print_paper(paths or [], rule, output, seed=seed, partial=partial)
         return
     from instructuie.evaluation.scoring import open_system
 
@@ -135,11 +139,19 @@ def _beside(path: Path) -> Path:
     return path / "report" if path.is_dir() else path.with_name(f"{path.stem}-report")
 
 
-def _print_paper(paths: Sequence[Path], rule: str, *, seed: int, partial: bool) -> None:
+def _print_paper(
+    paths: Sequence[Path], rule: str, output: Path | None, *, seed: int, partial: bool
+) -> None:
+    from instructuie.evaluation.markdown import paper_to_markdown
     from instructuie.evaluation.paper import paper_tables
 
     files = [_score_file(path, rule, seed=seed, partial=partial) for path in paths]
-    for table in paper_tables(files):
+    tables = paper_tables(files)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "paper.md").write_text(paper_to_markdown(tables), encoding="utf-8")
+        console.note(f"also in {output / 'paper.md'}")
+    for table in tables:
         console.say(f"\n{table.title}\n")
         for grid in (*table.sections, *table.averages):
             if grid.title != table.title:
