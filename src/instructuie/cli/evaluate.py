@@ -25,6 +25,7 @@ from instructuie.cli.evaluate_data import (
     open_data,
 )
 from instructuie.cli.evaluate_model import (
+    LookupOption,
     ModelOption,
     PredictionsOption,
     PredictorOption,
@@ -97,6 +98,7 @@ def predict(
     model: ModelOption = None,
     keywords: WithOption = None,
     predictions: PredictionsOption = None,
+    lookup: LookupOption = None,
     predictor: PredictorOption = "",
     threshold: ThresholdOption = None,
     overlap: OverlapOption = None,
@@ -119,6 +121,7 @@ def predict(
         model,
         keywords,
         predictions=predictions,
+        lookup=lookup,
         predictor=predictor,
         threads=threads,
         batch_size=batch_size,

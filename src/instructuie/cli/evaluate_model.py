@@ -48,6 +48,15 @@ PredictionsOption = Annotated[
         "text, and predicted or completion; or the released code's prediction file.",
     ),
 ]
+LookupOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DATA",
+        help="A baseline in place of a model: strings of the training split of these prepared data, "
+        "found again.",
+        show_default=False,
+    ),
+]
 PredictorOption = Annotated[
     str,
     typer.Option(
@@ -64,6 +73,7 @@ def choose_predictor(
     options: Sequence[str] | None = None,
     *,
     predictions: Path | None = None,
+    lookup: Path | None = None,
     predictor: str = "",
     threads: int | None = None,
     batch_size: int = 32,
@@ -71,7 +81,10 @@ def choose_predictor(
     overlap: Overlap | None = None,
 ) -> Predictor:
     """The system that the command line names. Raises ConfigError, ModelError or DataError."""
-    named = {"--model": model, "--predictions": predictions, "--predictor": predictor}
+    named = {
+        **{"--model": model, "--predictions": predictions},
+        **{"--lookup": lookup, "--predictor": predictor},
+    }
     if len(given := [name for name, value in named.items() if value]) > 1:
         raise ConfigError(f"{' and '.join(given)} are given together: choose one")
     keywords: dict[str, Any] = {
@@ -85,6 +98,11 @@ def choose_predictor(
         from instructuie.evaluation.recorded import RecordedPredictor
 
         return RecordedPredictor(predictions)
+    if lookup is not None:
+        from instructuie.data.prepared import read_prepared
+        from instructuie.evaluation.lookup import LookupPredictor
+
+        return LookupPredictor(read_prepared(lookup, splits=("train",)))
     if predictor:
         return _imported(predictor)
     if model is not None and is_checkpoint(Path(model)):
