@@ -230,8 +230,14 @@ def test_sensitivity(run: Run, data: Path, tmp_path: Path) -> None:
         *("--kinds", "order,options", "--orders", 1, "--counts", "1,20", "-o", tmp_path / "s"),
     )
     rows = table(done)
-    assert [row[2] for row in rows[1:]] == ["as-is", "order-1", "options-20"]
-    assert [row[3] for row in rows[1:]] == ["2", "2", "20"]
+    assert [row[2] for row in rows[1:4]] == ["as-is", "order-1", "options-20"]
+    assert [row[3] for row in rows[1:4]] == ["2", "2", "20"]
+    assert [row[2:4] for row in rows[5:]] == [["order", "1"], ["options", "1"]]
+    lowest, highest = (float(value) for value in rows[5][4:])
+    assert lowest <= float(rows[1][4]) <= highest
+    written = (tmp_path / "s" / "sensitivity.md").read_text()
+    assert "| homes/NER | entity | order | 1 |" in written
+    assert "| homes/NER | entity | options-20 | 20 |" in written
     assert rows[1][5] == "+0.00"
     assert "options-1: no data set has so few options" in done.stderr
     assert len(json.loads((tmp_path / "s" / "sensitivity.json").read_text())["rows"]) == 3

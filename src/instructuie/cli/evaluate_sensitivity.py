@@ -90,9 +90,13 @@ def sensitivity(
     found = list(_measured(planned, asked, base, foreign, output, rule))
     rows = [row for one in found for row in _rows(*one, found[0][1])]
     console.table(_HEAD, [_cells(row) for row in rows])
+    console.say("")
+    console.table(_SPREAD_HEAD, list(_spread(rows)))
     write_json(
         {"rule": rule, "limit": limit, "seed": seed, "rows": rows}, output / "sensitivity.json"
     )
+    (output / "sensitivity.md").write_text(_markdown(base.name, rule, rows), encoding="utf-8")
+    console.note(f"also in {output / 'sensitivity.md'} and sensitivity.json")
 
 
 Options = dict[str, tuple[int, int]]
@@ -152,6 +156,7 @@ def _rows(
                 "unit": line.unit.unit,
                 "title": line.unit.title,
                 "variant": variant.name,
+                "kind": variant.kind or "",
                 "options": options[line.entry][0],
                 "borrowed": options[line.entry][1],
                 "score": line.unit.micro,
@@ -184,3 +189,29 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['texts_per_second']:.1f}",
         f"{row['relative_time']:.2f}",
     )
+
+
+_SPREAD_HEAD = ("data", "unit", "what was varied", "variants", "lowest", "highest")
+
+
+def _spread(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Of each kind of variant, the scores that it may come to; the plain questions are among them."""
+    places = dict.fromkeys((row["entry"], row["title"], row["kind"]) for row in rows if row["kind"])
+    for entry, title, kind in places:
+        same = [row for row in rows if (row["entry"], row["title"]) == (entry, title)]
+        scores = [100 * row["score"] for row in same if row["kind"] in ("", kind)]
+        numbers = (f"{min(scores):.2f}", f"{max(scores):.2f}")
+        yield (entry, title, kind, str(len(scores) - 1), *numbers)
+
+
+def _markdown(system: str, rule: str, rows: Sequence[dict[str, Any]]) -> str:
+    from instructuie.evaluation.markdown import table
+
+    blocks = [
+        f"# {system}: how much scores lean on what should not matter",
+        f"F1 in percent under the `{rule}` rule, the same texts in every row; time is that of a text, "
+        "relative to the plain questions.",
+        table(_SPREAD_HEAD, _spread(rows), text=3),
+        table(_HEAD, [_cells(row) for row in rows], text=3),
+    ]
+    return "\n\n".join(blocks) + "\n"
