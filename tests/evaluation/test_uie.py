@@ -236,6 +236,19 @@ def test_tokenised_text_is_read_token_by_token() -> None:
     assert found["entity"] == {"name": Counts(1, 1, 1)}
 
 
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("我在复旦大学上学，想去墨脱。", 2), ("我 在 复旦大学 上学 ， 想 去 墨脱 。", 4)],
+)
+def test_characters_are_the_tokens_of_scripts_without_blanks(text: str, start: int) -> None:
+    gold = Extraction((Entity("school", Mention.of(text, start, start + 4)),))
+    found = count_prediction(ask(gold, said(("school", "复旦大学")), text=text), "uie")
+    assert found["entity"] == {"school": Counts(1, 1, 1)}
+    found = count_prediction(ask(gold, said(("school", "大学")), text=text), "uie")
+    predicted = 1 if start == 2 else 0  # where blanks divide tokens, a part of one is none
+    assert found["entity"] == {"school": Counts(0, predicted, 1)}
+
+
 def test_tokens_are_told_from_words_without_a_lone_mark_too() -> None:
     text = "German-led force in U.S. soil"
     gold = Extraction((Entity("name", Mention.of(text, 0, 6)),))

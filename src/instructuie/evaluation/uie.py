@@ -115,13 +115,13 @@ class _Tokens:
     """A text in tokens, and where the tokens of a mention stand in it.
 
     UIE reads tokenised texts, where blanks are all there is between tokens. A text in which marks
-    hang on words and none stands alone is not of that kind: its words and marks are the tokens.
+    hang on words and none stands alone is not of that kind: its words and marks are the tokens. In
+    scripts that are written without blanks, as Chinese is, UIE's tokens are the characters.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        natural = _HANGING_MARK.search(text) and not _LONE_MARK.search(text)
-        self.pattern = _BY_WORDS if natural else _BY_BLANKS
+        self.pattern = _pattern(text)
         self.spans = [(m.start(), m.end()) for m in self.pattern.finditer(text)]
         self.words = [text[start:end] for start, end in self.spans]
 
@@ -144,6 +144,18 @@ class _Tokens:
         ]
 
 
+def _pattern(text: str) -> re.Pattern[str]:
+    if not text.isascii() and _UNSPACED.search(text) and not _SPACED_OUT.search(text):
+        return _BY_CHARACTERS
+    natural = _HANGING_MARK.search(text) and not _LONE_MARK.search(text)
+    return _BY_WORDS if natural else _BY_BLANKS
+
+
+_BY_CHARACTERS = re.compile(r"(?s).")
+_LETTER = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+"""Of a script without blanks: Thai to Lao, Myanmar, Khmer, Kana, Han."""
+_UNSPACED = re.compile(_LETTER)
+_SPACED_OUT = re.compile(rf"{_LETTER} +{_LETTER}")
 _BY_BLANKS = re.compile(r"\S+")
 _BY_WORDS = re.compile(r"\w+|[^\w\s]")
 _LONE_MARK = re.compile(r"(?:^|\s)[.,;:!?)](?:\s|$)")
