@@ -86,7 +86,7 @@ class Signature:
         """
         mine, yours = asdict(self), asdict(other)
         return [
-            f"{key}: {mine[key] or 'none'} and {yours[key] or 'none'}"
+            f"{key}: {_short(mine[key])} and {_short(yours[key])}"
             for key in ("rule", "task", "unit", "given", "measure", "data", "version")
             if mine[key] != yours[key]
         ]
@@ -107,6 +107,12 @@ def _digest(prediction: Prediction) -> bytes:
         *(prediction.gold.to_dict(), prediction.gold_completion),
     )
     return hashlib.sha256(json.dumps(asked, ensure_ascii=True).encode()).digest()
+
+
+def _short(value: object) -> str:
+    """A fingerprint need not be whole to be seen to differ."""
+    shown = str(value or "none")
+    return f"{shown[:SHOWN]}…" if len(shown) == 64 else shown
 
 
 def _safe(value: object) -> str:
