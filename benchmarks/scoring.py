@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import environment
 
 from instructuie.evaluation.prediction import Prediction
+from instructuie.evaluation.predictions import write_predictions
 from instructuie.evaluation.rules import RULES
 from instructuie.evaluation.scores import score
+from instructuie.evaluation.scoring import open_system, score_system
 from instructuie.evaluation.significance import interval
 from instructuie.types import Entity, Extraction, Mention
 
@@ -42,6 +45,7 @@ def main() -> None:
         predictions = make_predictions(args.seed, args.distinct, per_text)
         times = -(-ITEMS // (len(predictions) * per_text))
         result["shapes"][f"{per_text} per text"] = measure(predictions, times, args.rounds)
+    result["file"] = measure_file(args.seed, args.file_rows)
     result["intervals"] = measure_intervals(args.seed)
     environment.write(args.output, result)
 
@@ -51,6 +55,7 @@ def _arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--items-per-text", type=int, nargs="+", default=[1, 4, 20])
     add("--distinct", type=int, default=50_000, help="different texts; they are run through again")
+    add("--file-rows", type=int, default=100_000, help="texts of the file that is read and scored")
     add("--rounds", type=int, default=3)
     add("--seed", type=int, default=0)
     add("--output", type=Path, default=Path(__file__).parent / "results" / "scoring.json")
@@ -138,6 +143,19 @@ SETS: dict[str, Callable[[Iterator[Prediction]], object]] = {
 
 def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def measure_file(seed: int, count: int) -> dict[str, Any]:
+    """A prediction file from disk to a score with its interval and signature, one item per text."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch) / "predictions.jsonl"
+        write_predictions(make_predictions(seed, count, 1), path, released=False)
+        begin = time.process_time()
+        score_system(open_system(path), ("strict",), seed=seed)
+        seconds = time.process_time() - begin
+    print(f"file: {seconds:.2f} s")
+    per_million = round(seconds * ITEMS / count, 1)
+    return {"rows": count, "seconds": round(seconds, 2), "seconds_per_million": per_million}
 
 
 def measure_intervals(seed: int) -> dict[str, Any]:

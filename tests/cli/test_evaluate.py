@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,7 @@ def test_compare_and_convert(run: Run, folder: Path, tmp_path: Path) -> None:
     )
     done = run("evaluate", "compare", folder, folder, "--resamples", 20)
     rows = table(done)
-    assert rows[0][3:] == ["built-in model (run)", "difference", "p"]
+    assert rows[0][3:] == ["built-in model (run)", "difference", "p", "adjusted"]
     assert {row[-1] for row in rows[1:]} == {"1.000"}
     done = run("evaluate", "compare", folder, other, "--resamples", 20)
     assert done.exit_code == 1
@@ -179,6 +180,23 @@ def test_compare_needs_two(run: Run, folder: Path) -> None:
     assert "at least two" in done.stderr
 
 
+def test_reports_of_several_runs_with_one_name_and_their_figures(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("jinja2")
+    pytest.importorskip("matplotlib")
+    shutil.copytree(folder, tmp_path / "other" / folder.name)
+    output = tmp_path / "report"
+    runs = (folder, tmp_path / "other" / folder.name)
+    done = run("evaluate", "report", *runs, "-o", output, "--figures", "svg")
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.split() == [
+        str(output / part) for part in ("run-1/report.html", "run-2/report.html", "compare.html")
+    ]
+    assert (output / "compare.svg").exists()
+    assert (output / "run-1" / "scores.svg").read_text().count("homes/NER") == 1
+
+
 def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
     done = run("evaluate", "report", folder, "-o", tmp_path / "report")
@@ -187,13 +205,17 @@ def test_report(run: Run, folder: Path, tmp_path: Path) -> None:
     assert made == {"report.html", "report.json", "report.md"}
 
 
-def test_the_papers_tables(run: Run, folder: Path) -> None:
+def test_the_papers_tables(run: Run, folder: Path, tmp_path: Path) -> None:
     plain = run("evaluate", "report", "--paper")
     assert plain.exit_code == 0
     assert "Table 1." in plain.stdout
     assert "85.19" in plain.stdout
-    beside = run("evaluate", "report", folder, "--paper")
+    beside = run("evaluate", "report", folder, "--paper", "-o", tmp_path / "paper")
     assert beside.exit_code == 0, beside.stderr
+    written = (tmp_path / "paper" / "paper.md").read_text()
+    assert [line for line in written.splitlines() if line.startswith("## Table ")] == [
+        f"## {line}" for line in plain.stdout.splitlines() if re.match(r"Table \d\.", line)
+    ]
 
 
 def test_a_report_of_nothing(run: Run) -> None:
@@ -208,8 +230,14 @@ def test_sensitivity(run: Run, data: Path, tmp_path: Path) -> None:
         *("--kinds", "order,options", "--orders", 1, "--counts", "1,20", "-o", tmp_path / "s"),
     )
     rows = table(done)
-    assert [row[2] for row in rows[1:]] == ["as-is", "order-1", "options-20"]
-    assert [row[3] for row in rows[1:]] == ["2", "2", "20"]
+    assert [row[2] for row in rows[1:4]] == ["as-is", "order-1", "options-20"]
+    assert [row[3] for row in rows[1:4]] == ["2", "2", "20"]
+    assert [row[2:4] for row in rows[5:]] == [["order", "1"], ["options", "1"]]
+    lowest, highest = (float(value) for value in rows[5][4:])
+    assert lowest <= float(rows[1][4]) <= highest
+    written = (tmp_path / "s" / "sensitivity.md").read_text()
+    assert "| homes/NER | entity | order | 1 |" in written
+    assert "| homes/NER | entity | options-20 | 20 |" in written
     assert rows[1][5] == "+0.00"
     assert "options-1: no data set has so few options" in done.stderr
     assert len(json.loads((tmp_path / "s" / "sensitivity.json").read_text())["rows"]) == 3

@@ -274,6 +274,24 @@ def test_scores_are_kept_for_right_and_wrong_items() -> None:
     assert audit_one(ask(GOLD, said, scores={"entities": (0.9,)})).scores == {}
 
 
+def test_arguments_have_the_scores_of_their_events_in_order() -> None:
+    ann, rome = Mention.of(TEXT, 0, 3), Mention.of(TEXT, 15, 19)
+    met = Mention.of(TEXT, 4, 7)
+    gold = (Event("meet", met, (Argument("who", ann),)), Event("trip", met, ()))
+    said = (gold[0], Event("trip", met, (Argument("where", rome), Argument("who", rome))))
+    prediction = ask(
+        Extraction(events=gold),
+        Extraction(events=said),
+        "EE",
+        scores={"events": (0.9, 0.8), "arguments": (0.7, 0.6, 0.5)},
+    )
+    found = align(prediction, "argument")
+    assert [item.score for item in found.right] == [0.7]
+    wrong = [error.predicted for error in found.errors if error.predicted]
+    assert [item.score for item in wrong] == [0.6, 0.5]
+    assert [item.score for item in align(prediction, "trigger").right] == [0.9, 0.8]
+
+
 def test_examples_hold_every_class_and_label_that_occurs() -> None:
     said = [
         Extraction((entity("person", 0, 3),)),

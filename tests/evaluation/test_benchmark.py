@@ -68,6 +68,13 @@ def test_a_stopped_run_goes_on_and_ends_like_an_unbroken_one(
     assert [r["answered"] for r in read_run(tmp_path / "run")["entries"].values()] == [4, 2]
 
 
+def test_a_slow_system_is_asked_less_at_a_time() -> None:
+    sizes = [benchmark.FIRST]
+    for seconds in (0.1, 1, 1, 1, 30, 30, 30, 30, 30, 0.5):
+        sizes.append(benchmark.next_size(sizes[-1], seconds))
+    assert sizes == [32, 64, 128, 256, 256, 128, 64, 32, 32, 32, 64]
+
+
 def test_a_finished_run_asks_nothing(planned: Plan, tmp_path: Path) -> None:
     benchmark.predict(planned, runs.Scripted(), tmp_path / "run")
     before = rows(tmp_path / "run")

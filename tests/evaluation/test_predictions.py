@@ -65,22 +65,27 @@ def test_every_field_survives(tmp_path: Path) -> None:
     [
         ([row(), {"task": "NER"}], 2, "the key 'dataset' is missing"),
         ([row(task="POS")], 1, "unknown task 'POS'"),
-        ([row(gold={"entities": [{"label": "x"}]})], 1, "the key 'text' is missing"),
+        ([row(gold={"entities": [{"label": "x"}]})], 1, r"the key 'gold.entities\[0\].text' is"),
         ([row(), row()], 2, "the id '1' of d/NER stands on line 1 already"),
         (
             [row(predicted={"entities": [{"label": "x", "text": "Ann", "start": 1, "end": 4}]})],
             1,
             "Ann",
         ),
-        ([row(predicted=[])], 1, "list"),
+        ([row(predicted=[])], 1, "expected an object"),
         ([row(), [1]], 2, "JSON object"),
         (
             [row(predicted={"entities": [{"label": "x", "text": "", "start": 3, "end": 3}]})],
             1,
             "start",
         ),
-        ([{"Task": "NER", "Instance": {}, "Prediction": ""}], 1, "the key 'sentence' is missing"),
-        ([released("NER", "None", ""), row()], 2, "the key 'Instance' is missing"),
+        ([{"Task": "NER", "Instance": {}, "Prediction": ""}], 1, "the key 'Dataset' is missing"),
+        (
+            [{"Task": "NER", "Dataset": "d", "Instance": {}, "Prediction": ""}],
+            1,
+            "the key 'Instance.sentence' is missing",
+        ),
+        ([released("NER", "None", ""), row()], 2, "the key 'Task' is missing"),
     ],
 )
 def test_a_malformed_row_has_a_line_and_a_reason(
@@ -91,6 +96,13 @@ def test_a_malformed_row_has_a_line_and_a_reason(
         list(read_predictions(path))
     assert caught.value.line == line
     assert f"bad.jsonl:{line}: " in str(caught.value)
+
+
+def test_the_released_form_may_repeat_an_id_and_every_row_counts(tmp_path: Path) -> None:
+    rows = [released("NER", " person: Ann", said) for said in ("person: Ann", "None", "None")]
+    found = list(read_predictions(write(tmp_path / "released.jsonl", *rows)))
+    assert [p.id for p in found] == [found[0].id, *(f"{found[0].id} (line {n})" for n in (2, 3))]
+    assert [p.completion for p in found] == ["person: Ann", "None", "None"]
 
 
 def test_a_torn_line_and_an_empty_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructuie.errors import TaskError
@@ -81,7 +81,16 @@ def test_known_results_in_accuracy(
     assert (found.measure.name, found.micro) == ("accuracy", accuracy)
 
 
-def test_an_f1_of_a_third() -> None:
+def test_known_result_of_lists() -> None:
+    golds, completions = [" person: a", " place: b"], ["person: a", "person: b; place: c"]
+    assert count_answers("NER", golds, completions) == Counts(1, 1, 1)
+    assert count_answers("NER", golds[::-1], completions[::-1]) == Counts(0, 2, 1)
+    assert count_answers("NER", [], []) == Counts(0, 0, 0)
+    with pytest.raises(TaskError, match="two lists"):
+        count_answers("NER", golds, "person: a")
+
+
+def test_an_f1_of_two_thirds() -> None:
     found = score([answered("NER", " person: a", "person: a;")], RULE)
     assert found.sets[0].units["entity"].micro == pytest.approx(2 / 3)
 
@@ -272,6 +281,28 @@ def test_files_score_as_the_second_implementation_says_to_the_last_digit(task: T
 @given(st.text(alphabet="aL ,:;().'_-{}\u2019\t\u3000\u0130", max_size=20))
 def test_strings_are_put_into_normal_form_as_by_the_second_implementation(text: str) -> None:
     assert normal_form(text) == tidied(text)
+
+
+nasty = st.lists(
+    st.sampled_from(
+        [*NOISE, "\u3000", "\x85", "İ", "Σ", "%\\", "[*", "loca{tion", ";;", "..", "(("]
+    ),
+    max_size=14,
+).map("".join)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.tuples(nasty, nasty) | nasty.map(lambda text: (text, text)), min_size=1, max_size=6
+    ),
+    st.sampled_from(list(UNITS)),
+)
+def test_nasty_strings_score_as_the_second_implementation_says(
+    pairs: list[tuple[str, str]], task: TaskName
+) -> None:
+    rows = [answered(task, *row, name=str(at)) for at, row in enumerate(pairs)]
+    assert score(rows, RULE).sets[0].units[UNITS[task]].micro == original(task, pairs)
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(list(UNITS)))

@@ -16,7 +16,13 @@ from instructuie.evaluation.audit import audit
 from instructuie.evaluation.findings import UnitAudit
 from instructuie.evaluation.markdown import table
 from instructuie.evaluation.prediction import Prediction
-from instructuie.evaluation.report import Report, make_report, write_comparison, write_report
+from instructuie.evaluation.report import (
+    Report,
+    make_report,
+    rule_table,
+    write_comparison,
+    write_report,
+)
 from instructuie.evaluation.scoring import open_system, score_system
 from instructuie.types import Entity, Extraction, Issue, Mention
 from tests.evaluation.made import TEXT, ask, entity, relation
@@ -258,6 +264,19 @@ def test_rare_labels_share_a_row_of_the_matrix() -> None:
     assert sum(cell.number for *_, cells in matrix.rows for cell in cells) == sum(
         len(g.entities) for g in gold
     )
+
+
+def test_scores_by_string_stand_beside_those_by_place(folder: Path) -> None:
+    found = make_report(open_system(folder / "tiny.jsonl"))
+    columns, rows = rule_table(found)
+    assert columns == (
+        *("strict", "paper", "instructuie-released"),
+        *("uie", "uie, by string", "partial"),
+    )
+    assert list(rows) == [("made up/NER", "entity"), ("made up/RE", "relation, boundary")]
+    units = {u.unit: u.micro for u in found.scored["uie"].scores.sets[0].units.values()}
+    row = rows["made up/NER", "entity"]
+    assert (row["uie"], row["uie, by string"]) == (units["entity"], units["entity-string"])
 
 
 def test_a_report_of_another_rule_keeps_its_audit_strict(folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -151,3 +152,16 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
         versus([strict])
     with pytest.raises(ConfigError, match="rule: strict and paper"):
         versus([strict, paper])
+
+
+def test_the_collector_is_as_it_was_after_a_file_that_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text('{"dataset": "d"}\n')
+    for enabled in (True, False):
+        (gc.enable if enabled else gc.disable)()
+        try:
+            with pytest.raises(DataError):
+                score_system(open_system(path))
+            assert gc.isenabled() == enabled
+        finally:
+            gc.enable()

@@ -2,17 +2,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from instructuie.errors import ConfigError
 from instructuie.evaluation.predictors import Answer
 from instructuie.evaluation.questions import Question
-from instructuie.evaluation.sensitivity import Foreign, Variant, VariantPredictor, variants
+from instructuie.evaluation.sensitivity import (
+    Foreign,
+    Variant,
+    VariantPredictor,
+    option_count,
+    variants,
+)
 from instructuie.evaluation.suite import Entry
 from instructuie.prompt import instruction_pools
-from instructuie.tasks import TASKS, TaskName
+from instructuie.tasks import TASKS, OptionKind, TaskName
 from instructuie.types import Extraction
 
 from . import runs
@@ -85,6 +91,21 @@ def test_options_are_padded_up_to_the_number_and_the_own_ones_stay(tmp_path: Pat
     assert "home town" not in asked[0].options
 
 
+@pytest.mark.parametrize(("name", "task"), [("homes", "RE"), ("trips", "EE"), ("trips", "EET")])
+def test_labels_of_other_kinds_are_borrowed_where_they_run_out(
+    name: str, task: TaskName, tmp_path: Path
+) -> None:
+    variant = Variant("options-500", "options", options=500)
+    plain, asked = answers(variant, Entry(name, task), tmp_path)
+    assert len(asked[0].options) == 500
+    own = 1 if task == "RE" else 2
+    assert option_count(variant, plain[0], FOREIGN) == (500, 500 - own - 30)
+    assert option_count(Variant(), plain[0], FOREIGN) == (own, 0)
+    assert option_count(Variant("o", options=20), plain[0], FOREIGN) == (20, 0)
+    if task == "EE":
+        assert all(event.roles for event in asked[0].prompt.schema.events)
+
+
 def test_fewer_options_are_part_of_more(tmp_path: Path) -> None:
     few, many = (
         set(answers(Variant("o", options=n), Entry("homes", "NER"), tmp_path)[1][0].options)
@@ -130,4 +151,6 @@ def test_the_known_labels_reach_five_hundred() -> None:
     foreign = Foreign.known([])
     assert len(foreign.entity) > 500
     assert len(foreign.of("relation")) > 100
+    for kind in get_args(OptionKind):
+        assert len({x.name for x in (*foreign.of(kind), *foreign.others(kind))}) > 1000
     assert runs.HOMES

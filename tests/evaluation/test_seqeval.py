@@ -83,9 +83,12 @@ def test_made_up_tags(data: st.DataObject) -> None:
 
 
 @pytest.mark.data
-def test_conll2003(data_root: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "texts"), [("conll2003", 3000), ("mit_restaurant", 1500), ("crossner_science", 500)]
+)
+def test_real_tags(name: str, texts: int, data_root: Path) -> None:
     """The gold tags of the test split, and the same with one in ten changed."""
-    card = load_card("conll2003")
+    card = load_card(name)
     rng = Random(0)
     gold, said = [], []
     for record in load_records(card, "test", data_root):
@@ -93,7 +96,7 @@ def test_conll2003(data_root: Path) -> None:
         gold.append(tags)
         labels = ["O", *(f"{p}-{e.label}" for e in record.gold.entities for p in "BI")]
         said.append([rng.choice(labels) if rng.random() < 0.1 else tag for tag in tags])
-    assert len(gold) > 3000
+    assert len(gold) > texts
     both(gold, said)
 
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import random
+import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from instructuie.errors import ConfigError
+from instructuie.errors import ConfigError, MissingExtraError
 from instructuie.evaluation.prediction import Prediction
 from instructuie.evaluation.scores import SetScores, score
-from instructuie.evaluation.significance import compare, interval
+from instructuie.evaluation.significance import adjusted, compare, interval
 from instructuie.types import Entity, Extraction, Mention
 from tests.evaluation.made import ask, entity
 
@@ -47,6 +49,70 @@ def test_the_interval_is_that_of_drawing_records_one_by_one() -> None:
     assert found.low == pytest.approx(low, abs=0.006)
     assert found.high == pytest.approx(high, abs=0.006)
     assert found.low < found.score < found.high
+
+
+def test_intervals_and_tests_agree_with_scipy_record_by_record() -> None:
+    one, other = system(0.66, seed=1, records=80), system(0.72, seed=1, records=80)
+    rows = [np.array(s.units["entity"].rows).reshape(-1, 3) for s in (one, other)]
+
+    def f1(drawn: np.ndarray, axis: int = -1) -> np.ndarray:
+        sums = rows[0][drawn.astype(int)].sum(axis=-2)
+        return np.asarray(2 * sums[..., 0] / (sums[..., 1] + sums[..., 2]))
+
+    theirs = stats.bootstrap(
+        (np.arange(80),), f1, n_resamples=4000, method="percentile", rng=np.random.default_rng(3)
+    )
+    mine = interval(one.units["entity"], seed=3, resamples=4000)
+    assert mine.low == pytest.approx(theirs.confidence_interval.low, abs=0.006)
+    assert mine.high == pytest.approx(theirs.confidence_interval.high, abs=0.006)
+
+    both = np.concatenate(rows)
+
+    def gap(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
+        sums = [both[drawn.astype(int)].sum(axis=-2) for drawn in (first, second)]
+        a, b = (2 * s[..., 0] / (s[..., 1] + s[..., 2]) for s in sums)
+        return np.asarray(np.abs(b - a))
+
+    swapped = stats.permutation_test(
+        (np.arange(80), np.arange(80, 160)),
+        gap,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=4000,
+        alternative="greater",
+        rng=np.random.default_rng(4),
+    )
+    found = compare([(one, other)], "entity", seed=4, resamples=4000)
+    assert found.p_randomisation == pytest.approx(swapped.pvalue, abs=0.02)
+
+
+def test_several_comparisons_are_adjusted_together() -> None:
+    pairs = [
+        (system(0.6, seed=n, dataset=f"d{n}"), system(0.64, seed=n + 50, dataset=f"d{n}"))
+        for n in range(6)
+    ]
+    alone = [compare([pair], "entity", seed=0) for pair in pairs]
+    together = adjusted(alone)
+    ranked = sorted(together, key=lambda c: c.p_randomisation)
+    for rank, found in enumerate(ranked, 1):
+        later = [c.p_randomisation * 6 / at for at, c in enumerate(ranked[rank - 1 :], rank)]
+        assert found.p_adjusted == pytest.approx(min(1.0, *later))
+    assert [c.p_adjusted for c in alone] == [None] * 6
+    assert adjusted([]) == []
+    mean = compare(pairs, "entity", seed=0)
+    assert mean.p_datasets is not None
+    assert 0 < mean.p_datasets <= 1
+    assert compare(pairs[:5], "entity", seed=0).p_datasets is None
+    same = [(pair[0], pair[0]) for pair in pairs]
+    assert compare(same, "entity", seed=0).p_datasets == 1
+
+
+def test_a_comparison_without_scipy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    one = system(0.6, records=20)
+    assert interval(one.units["entity"], seed=0).low < 1
+    with pytest.raises(MissingExtraError, match=r"instructuie\[eval\]"):
+        compare([(one, one)], "entity", seed=0)
 
 
 def test_intervals_are_the_same_for_the_same_seed_alone() -> None:
@@ -180,6 +246,18 @@ def test_other_records_other_data_and_nothing_are_errors() -> None:
         interval([], seed=0)
     with pytest.raises(ConfigError, match="level=95"):
         interval(one.units["entity"], seed=0, level=95)
+
+
+def test_draws_without_any_item_say_nothing() -> None:
+    gold = Extraction((entity("person", 0, 3),))
+    rows = [ask(Extraction(), Extraction(), name=str(i)) for i in range(5)]
+    missed = score([*rows, ask(gold, Extraction(), name="missed")]).sets[0].units["entity"]
+    assert (interval(missed, seed=0).low, interval(missed, seed=0).high) == (0, 0)
+    found = score([*rows, ask(gold, gold, name="found")]).sets[0].units["entity"]
+    both = interval([missed, found], seed=0)
+    assert (both.low, both.score, both.high) == (0, 0.5, 1)
+    empty = interval(score(rows).sets[0].units["entity"], seed=0)
+    assert (empty.low, empty.score, empty.high) == (1, 1, 1)
 
 
 def test_all_wrong_and_empty_gold() -> None:

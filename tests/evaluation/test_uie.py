@@ -45,7 +45,7 @@ def placed_relations(
         if not heads or not tails:
             break
         _, one, other = sorted((abs(h[0] - t[0]), h, t) for h in heads for t in tails)[0]
-        row = (label, labels.get(head), one, labels.get(tail), other)
+        row = (label, labels.get(head), one, labels.get(tail, labels.get(head)), other)
         if row not in found:
             found.append(row)
     return found
@@ -123,7 +123,6 @@ def test_entities_take_the_first_free_place(gold: list[Any], rows: list[Any]) ->
 def test_relations_take_the_closest_places(
     gold: list[Any], rows: list[Any], typed: list[Any]
 ) -> None:
-    typed = list(dict((phrase, (label, phrase)) for label, phrase in typed).values())
     types = {phrase: label for label, phrase in typed}
     ends = {span: "x" for _, *spans in gold for span in spans}
     wanted = Extraction(
@@ -235,6 +234,48 @@ def test_tokenised_text_is_read_token_by_token() -> None:
     gold = Extraction((Entity("name", Mention.of(text, 22, 26)),))
     found = count_prediction(ask(gold, said(("name", "U.S.")), text=text), "uie")
     assert found["entity"] == {"name": Counts(1, 1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("我在复旦大学上学，想去墨脱。", 2), ("我 在 复旦大学 上学 ， 想 去 墨脱 。", 4)],
+)
+def test_characters_are_the_tokens_of_scripts_without_blanks(text: str, start: int) -> None:
+    gold = Extraction((Entity("school", Mention.of(text, start, start + 4)),))
+    found = count_prediction(ask(gold, said(("school", "复旦大学")), text=text), "uie")
+    assert found["entity"] == {"school": Counts(1, 1, 1)}
+    found = count_prediction(ask(gold, said(("school", "大学")), text=text), "uie")
+    predicted = 1 if start == 2 else 0  # where blanks divide tokens, a part of one is none
+    assert found["entity"] == {"school": Counts(0, predicted, 1)}
+
+
+def test_tokens_are_told_from_words_without_a_lone_mark_too() -> None:
+    text = "German-led force in U.S. soil"
+    gold = Extraction((Entity("name", Mention.of(text, 0, 6)),))
+    found = count_prediction(ask(gold, said(("name", "German"), ("x", "a  b")), text=text), "uie")
+    assert found["entity"] == {"name": Counts(0, 0, 1)}
+
+
+def test_the_labels_of_both_ends_are_found_as_uie_does() -> None:
+    """The last entity that reads so; a tail that is no entity has the label of its head."""
+    gold = Extraction(
+        (Entity("x", at((2, 2))), Entity("y", at((7, 7)))), (Relation("r", at((2, 2)), at((7, 7))),)
+    )
+    relation = Relation("r", Mention("ann"), Mention("bob"))
+    for rows, right in (
+        ((("x", "ann"), ("y", "bob")), 1),
+        ((("y", "ann"), ("x", "ann"), ("y", "bob")), 1),
+        ((("x", "ann"), ("y", "bob"), ("x", "bob")), 0),
+        ((("x", "ann"),), 0),
+    ):
+        answer = Extraction(said(*rows).entities, (relation,))
+        found = count_prediction(ask(gold, answer, "RE", text=TEXT), "uie")
+        assert found["relation-strict"] == {"r": Counts(right, 1, 1)}
+        assert found["relation-strict-string"] == {"r": Counts(right, 1, 1)}
+    same = Extraction((Entity("x", at((2, 2))), Entity("x", at((7, 7)))), gold.relations)
+    answer = Extraction(said(("x", "ann")).entities, (relation,))
+    found = count_prediction(ask(same, answer, "RE", text=TEXT), "uie")
+    assert found["relation-strict"] == {"r": Counts(1, 1, 1)}
 
 
 def test_nothing_scores_zero_as_with_uie() -> None:

@@ -16,18 +16,24 @@ from instructuie.cli.bar import WorkBar
 from instructuie.cli.evaluate_data import (
     DataOption,
     LimitOption,
-    PredictionsOption,
     SeedOption,
     SetsOption,
     SplitOption,
     SuiteOption,
-    choose_predictor,
     choose_suite,
     note_missing,
     open_data,
 )
+from instructuie.cli.evaluate_model import (
+    LookupOption,
+    ModelOption,
+    PredictionsOption,
+    PredictorOption,
+    WithOption,
+    choose_predictor,
+)
 from instructuie.cli.extract import Overlap
-from instructuie.cli.model import ModelOption, ThreadsOption
+from instructuie.cli.model import ThreadsOption
 from instructuie.cli.source import SourceOption
 from instructuie.jsonl import dump
 
@@ -90,7 +96,10 @@ def predict(
     data: DataOption = None,
     source: SourceOption = None,
     model: ModelOption = None,
+    keywords: WithOption = None,
     predictions: PredictionsOption = None,
+    lookup: LookupOption = None,
+    predictor: PredictorOption = "",
     threshold: ThresholdOption = None,
     overlap: OverlapOption = None,
     limit: LimitOption = None,
@@ -108,15 +117,18 @@ def predict(
     """
     planned = _plan(output, suite, sets, split, data, source, limit, seed)
     kept: Kept | None = overlap.value if overlap else None
-    predictor = choose_predictor(
+    system = choose_predictor(
         model,
-        predictions,
+        keywords,
+        predictions=predictions,
+        lookup=lookup,
+        predictor=predictor,
         threads=threads,
         batch_size=batch_size,
         threshold=threshold,
         overlap=kept,
     )
-    _predict(planned, predictor, output)
+    _predict(planned, system, output)
     console.say(str(output))
 
 
@@ -129,6 +141,7 @@ def run(
     data: DataOption = None,
     source: SourceOption = None,
     model: ModelOption = None,
+    keywords: WithOption = None,
     threshold: ThresholdOption = None,
     overlap: Annotated[Overlap, typer.Option(help="Which overlapping entities to keep.")] = (
         Overlap.flat
@@ -153,7 +166,7 @@ def run(
         planned = _plan(folder, suite, sets, split, data, source, limit, seed)
         predictor = choose_predictor(
             model,
-            None,
+            keywords,
             threads=threads,
             batch_size=batch_size,
             threshold=threshold,
@@ -163,15 +176,11 @@ def run(
         scored = score_system(open_system(folder), ("strict",), seed=seed)[0]
     evaluate_scores.print_scores([scored])
     if output is not None:
-        signature = {
-            "rule": "strict",
-            "split": split,
-            "data": planned.fingerprint,
-            "threshold": threshold,
-            "overlap": overlap.value,
-            "scores": _card_scores(scored),
+        row = {
+            **{"rule": "strict", "split": split, "data": planned.fingerprint},
+            **{"threshold": threshold, "overlap": overlap.value, "scores": _card_scores(scored)},
         }
-        output.write_text(dump(signature, indent=1) + "\n", encoding="utf-8")
+        output.write_text(dump(row, indent=1) + "\n", encoding="utf-8")
 
 
 def _card_scores(scored: Scored) -> dict[str, dict[str, Any]]:

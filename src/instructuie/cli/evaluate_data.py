@@ -1,4 +1,4 @@
-"""What `evaluate` commands have in common: suite, data and system."""
+"""What `evaluate` commands have in common: suite and data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from instructuie.errors import ConfigError
 if TYPE_CHECKING:
     from instructuie.data.prepared import Prepared
     from instructuie.evaluation.plan import Plan
-    from instructuie.evaluation.predictors import Predictor
     from instructuie.evaluation.suite import Suite
-    from instructuie.merging import Overlap
 
 SuiteOption = Annotated[
     list[str] | None,
@@ -37,14 +35,6 @@ SplitOption = Annotated[str, typer.Option(help="dev or test, with --sets.")]
 DataOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE|FOLDER", help="What `instructuie data prepare` wrote."),
-]
-PredictionsOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Another system's answers in place of a model: JSON Lines with dataset, task, id or "
-        "text, and predicted or completion; or the released code's prediction file.",
-    ),
 ]
 LimitOption = Annotated[
     int | None,
@@ -98,29 +88,6 @@ def _prepared_from(source: Path | None, suite: Suite, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     prepare(cards, native_folder(source), path, progress=WorkBar("read"))
     return path
-
-
-def choose_predictor(
-    model: Path | None,
-    predictions: Path | None,
-    *,
-    threads: int | None = None,
-    batch_size: int = 32,
-    threshold: float | None = None,
-    overlap: Overlap | None = None,
-) -> Predictor:
-    """The system that the command line names. Raises ConfigError, ModelError or DataError."""
-    if predictions is not None:
-        from instructuie.evaluation.recorded import RecordedPredictor
-
-        if model is not None:
-            raise ConfigError("both --model and --predictions are given: choose one")
-        return RecordedPredictor(predictions)
-    from instructuie.evaluation.predictors import ExtractorPredictor
-
-    return ExtractorPredictor.load(
-        model, threads=threads, batch_size=batch_size, threshold=threshold, overlap=overlap
-    )
 
 
 def note_missing(plan: Plan) -> None:

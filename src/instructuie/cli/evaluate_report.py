@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,17 @@ from instructuie.cli.evaluate_scores import (
 )
 from instructuie.errors import ConfigError, DataError
 from instructuie.jsonl import load
+
+if TYPE_CHECKING:
+    from instructuie.evaluation.scoring import System
+
+
+class Figures(StrEnum):
+    """Formats of figures."""
+
+    svg = "svg"
+    pdf = "pdf"
+    png = "png"
 
 
 def report(
@@ -32,7 +44,11 @@ def report(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Where report.html goes.", show_default=False
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Where report.html goes; with --paper, where the tables go as Markdown.",
+            show_default=False,
         ),
     ] = None,
     rule: RuleOption = "",
@@ -49,6 +65,12 @@ def report(
             help="The prepared data that the system was trained on, to tell seen from unseen mentions.",
         ),
     ] = None,
+    figures: Annotated[
+        Figures | None,
+        typer.Option(
+            help="Write the plots for a paper as well, in this format.", show_default=False
+        ),
+    ] = None,
     seed: ResampleSeedOption = 0,
     partial: PartialOption = False,
 ) -> None:
@@ -59,26 +81,57 @@ def report(
     instructuie evaluate report runs/builtin -o reports/builtin
     """
     if paper:
-        _print_paper(paths or [], rule, seed=seed, partial=partial)
+        _print_paper(paths or [], rule, output, seed=seed, partial=partial)
         return
-    from instructuie.data.prepared import read_prepared
-    from instructuie.evaluation.report import make_report, write_comparison, write_report
-    from instructuie.evaluation.scoring import open_system, score_system
+    from instructuie.evaluation.scoring import open_system
 
     if not paths:
         raise ConfigError("name at least one run folder or prediction file, or --paper")
     systems = [open_system(path, partial=partial) for path in paths]
-    seen = read_prepared(training, splits=("train",)) if training else None
     target = output or _beside(paths[0])
-    for system in systems:
+    form = figures.value if figures else ""
+    _write_reports(systems, target, rule, training, form, seed)
+    if len(systems) > 1:
+        _write_comparison(systems, target, rule or systems[0].rule, form, seed)
+
+
+def _write_reports(
+    systems: Sequence[System],
+    target: Path,
+    rule: str,
+    training: Path | None,
+    figures: str,
+    seed: int,
+) -> None:
+    """One report for each system; of several, each into a folder of its own."""
+    from instructuie.data.prepared import read_prepared
+    from instructuie.evaluation.figures import write_figures
+    from instructuie.evaluation.report import make_report, write_report
+
+    seen = read_prepared(training, splits=("train",)) if training else None
+    names = [system.path.stem for system in systems]
+    for at, system in enumerate(systems):
         records = (r for parts in seen.records.values() for r in parts["train"]) if seen else None
         made = make_report(system, rule=rule, training=records, seed=seed)
-        folder = target / system.path.stem if len(systems) > 1 else target
+        own = names[at] if names.count(names[at]) == 1 else f"{names[at]}-{at + 1}"
+        folder = target / own if len(systems) > 1 else target
         console.say(str(write_report(made, folder)[-1]))
-    if len(systems) > 1:
-        chosen = rule or systems[0].rule
-        scored = [score_system(system, (chosen,), seed=seed)[0] for system in systems]
-        console.say(str(write_comparison(scored, target, seed=seed)[-1]))
+        if figures:
+            console.note(f"{len(write_figures(made, folder, figures))} figures in {folder}")
+
+
+def _write_comparison(
+    systems: Sequence[System], target: Path, rule: str, figures: str, seed: int
+) -> None:
+    from instructuie.evaluation.figures import write_comparison_figure
+    from instructuie.evaluation.report import write_comparison
+    from instructuie.evaluation.scoring import score_system
+    from instructuie.evaluation.versus import versus
+
+    scored = [score_system(system, (rule,), seed=seed)[0] for system in systems]
+    console.say(str(write_comparison(scored, target, seed=seed)[-1]))
+    if figures:
+        write_comparison_figure(versus(scored, seed=seed), target, figures)
 
 
 def _beside(path: Path) -> Path:
@@ -86,11 +139,19 @@ def _beside(path: Path) -> Path:
     return path / "report" if path.is_dir() else path.with_name(f"{path.stem}-report")
 
 
-def _print_paper(paths: Sequence[Path], rule: str, *, seed: int, partial: bool) -> None:
+def _print_paper(
+    paths: Sequence[Path], rule: str, output: Path | None, *, seed: int, partial: bool
+) -> None:
+    from instructuie.evaluation.markdown import paper_to_markdown
     from instructuie.evaluation.paper import paper_tables
 
     files = [_score_file(path, rule, seed=seed, partial=partial) for path in paths]
-    for table in paper_tables(files):
+    tables = paper_tables(files)
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / "paper.md").write_text(paper_to_markdown(tables), encoding="utf-8")
+        console.note(f"also in {output / 'paper.md'}")
+    for table in tables:
         console.say(f"\n{table.title}\n")
         for grid in (*table.sections, *table.averages):
             if grid.title != table.title:

@@ -109,8 +109,8 @@ def compare(
     """Put systems side by side, and test whether each differs from the first.
 
     Both tests are paired over texts: p by approximate randomisation, and the
-    bootstrap interval of the difference. Means are over the data sets that all
-    systems have.
+    bootstrap interval of the difference. `adjusted` is p when all data sets are
+    looked at together. Means are over the data sets that all systems have.
 
     instructuie evaluate compare runs/builtin runs/other --rule paper
     """
@@ -239,7 +239,7 @@ def _print_versus(found: Versus) -> None:
         rows.append((name, _unit(row.title, row.measure), *cells))
     head = ["data", "unit", f"{found.systems[0]}"]
     for name in found.systems[1:]:
-        head += [name, "difference", "p"]
+        head += [name, "difference", "p", "adjusted"]
     console.table(head, rows)
     for note in found.notes:
         console.note(note)
@@ -250,10 +250,11 @@ def _versus_cells(cell: Cell | None, at: int) -> list[str]:
     if at == 0:
         return [score]
     if cell is None or cell.comparison is None:
-        return [score, "-", "-"]
+        return [score, "-", "-", "-"]
     gap = cell.comparison
     shown = f"{100 * gap.difference:+.2f} ({100 * gap.low:+.1f} to {100 * gap.high:+.1f})"
-    return [score, shown, f"{gap.p_randomisation:.3f}"]
+    adjusted = "-" if gap.p_adjusted is None else f"{gap.p_adjusted:.3f}"
+    return [score, shown, f"{gap.p_randomisation:.3f}", adjusted]
 
 
 def write_json(row: dict[str, Any], path: Path) -> None:

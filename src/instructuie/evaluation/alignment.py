@@ -158,9 +158,9 @@ def _triggers(extraction: Extraction, scores: Scores) -> Iterator[Item]:
 
 
 def _arguments(extraction: Extraction, scores: Scores) -> Iterator[Item]:
-    for event in extraction.events:
-        for argument in event.arguments:
-            yield Item(argument_label(event, argument), (argument.mention,), event.label)
+    arguments = [(event, argument) for event in extraction.events for argument in event.arguments]
+    for (event, argument), score in _scored(arguments, scores.get("arguments")):
+        yield Item(argument_label(event, argument), (argument.mention,), event.label, score)
 
 
 _ITEMS: Mapping[Unit, Callable[[Extraction, Scores], Iterator[Item]]] = {

@@ -8,10 +8,8 @@ run that ends in any way goes on where it was; under other settings it refuses t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from instructuie.errors import DataError
 from instructuie.evaluation.plan import Job, Plan
@@ -24,9 +22,11 @@ from instructuie.jsonl import RowWriter, read_rows
 from instructuie.progress import Progress, Silent
 
 CHUNK = 256
-"""Questions that a predictor is asked side by side, and the most that a kill can cost."""
-
-T = TypeVar("T")
+"""The most questions that a predictor is asked side by side, and that a kill can cost."""
+FIRST = 32
+"""How many they are at first, and for a slow system always."""
+SECONDS = 10.0
+"""As long as answers come sooner, twice as many are asked next; later, half."""
 
 
 def predict(
@@ -58,13 +58,21 @@ def _answers(job: Job, predictor: Predictor, path: Path) -> Iterator[tuple[int, 
     with RowWriter.open(path, append=True) as writer:
         done = _answered(job, path)
         yield done, 0.0
-        for asked in _chunks(job.questions[done:], CHUNK):
+        size = min(FIRST, CHUNK)
+        while asked := job.questions[done : done + size]:
             began = time.perf_counter()
             answers = predictor.answer(asked, job.entry)
             seconds = time.perf_counter() - began
             for question, answer in zip(asked, answers, strict=True):
                 writer.write(to_prediction(job.entry, question, answer).to_dict())
             yield len(asked), seconds
+            done += len(asked)
+            size = next_size(size, seconds)
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How many questions to ask after so many took so long."""
+    return min(2 * size, CHUNK) if seconds < SECONDS else min(max(size // 2, FIRST), CHUNK)
 
 
 def _answered(job: Job, path: Path) -> int:
@@ -98,9 +106,3 @@ def to_prediction(entry: Entry, question: Question, answer: Answer) -> Predictio
         issues=answer.issues,
         split=entry.part,
     )
-
-
-def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    remaining = iter(items)
-    while part := tuple(islice(remaining, size)):
-        yield part

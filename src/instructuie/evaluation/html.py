@@ -31,7 +31,7 @@ FOOTER = f"instructuie {__version__}. This page is complete: it loads nothing fr
 
 def report_page(report: Report) -> str:
     """The page of one system. Raises MissingExtraError without the template engine."""
-    lines = view_lines(report)
+    lines, (columns, table) = view_lines(report), rule_table(report)
     occurring = {kind for line in lines for kind, _ in line.errors}
     return render(
         "report.html.j2",
@@ -39,7 +39,8 @@ def report_page(report: Report) -> str:
         rule_summary=RULES[report.rule].summary,
         lines=lines,
         kinds=[kind for kind in CLASSES if kind in occurring],
-        rule_table=rule_table(report),
+        rule_columns=columns,
+        rule_table=table,
         parts=view_parts(report),
     )
 

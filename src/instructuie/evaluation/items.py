@@ -48,11 +48,15 @@ UNIT_TITLES: Mapping[tuple[TaskName, str], str] = {
 """What a unit means for a task."""
 
 
+BY_STRING = ", by string"
+"""How the titles of units end that compare strings, where a rule has both."""
+
+
 def unit_title(task: TaskName, unit: str) -> str:
     """What a unit means, in words to print beside its score; units may be those of any rule."""
     base = unit.removesuffix("-string")
     title = UNIT_TITLES.get((task, base), base)
-    return title if base == unit else f"{title}, by string"
+    return title if base == unit else f"{title}{BY_STRING}"
 
 
 GIVEN: Mapping[TaskName, str] = {

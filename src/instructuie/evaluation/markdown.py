@@ -9,7 +9,7 @@ from instructuie.evaluation.items import unit_title
 from instructuie.evaluation.paper import FilledTable
 from instructuie.evaluation.report import CONFIDENCE, Report, rule_table
 from instructuie.evaluation.scoring import Line
-from instructuie.evaluation.significance import Interval
+from instructuie.evaluation.significance import Comparison, Interval
 from instructuie.evaluation.slices import telling
 from instructuie.evaluation.versus import Row, Versus
 
@@ -28,11 +28,12 @@ def comparison_to_markdown(found: Versus, signatures: Sequence[str] = ()) -> str
     """Systems side by side; differences are from the first."""
     head = ["data", "unit"]
     for at, name in enumerate(found.systems):
-        head += [name, "interval", *(("difference", "p") if at else ())]
+        head += [name, "interval", *(("difference", "p", "adjusted") if at else ())]
     blocks = [
         f"# {' · '.join(found.systems)}",
         f"Scores under the `{found.rule}` rule, in percent, with {CONFIDENCE} % intervals over texts; "
-        f"differences are from {found.systems[0]}, p by approximate randomisation.",
+        f"differences are from {found.systems[0]}, p by approximate randomisation, adjusted for all "
+        "data sets of the table (Benjamini and Hochberg).",
         table(head, [_versus_row(row) for row in (*found.rows, *found.means)], text=2),
         *("\n".join(f"- {line}" for line in lines) for lines in (found.notes, signatures) if lines),
     ]
@@ -44,12 +45,16 @@ def _versus_row(row: Row) -> list[str]:
     cells = [name, row.title if row.measure == "F1" else f"{row.title} ({row.measure})"]
     for at, cell in enumerate(row.cells):
         cells += ["-", "-"] if cell is None else _scored(cell.interval)
-        gap = cell and cell.comparison
         if at:
-            cells += (
-                [f"{100 * gap.difference:+.2f}", f"{gap.p_randomisation:.3f}"] if gap else ["-"] * 2
-            )
+            cells += _compared(cell.comparison if cell else None)
     return cells
+
+
+def _compared(gap: Comparison | None) -> list[str]:
+    if gap is None:
+        return ["-"] * 3
+    adjusted = "-" if gap.p_adjusted is None else f"{gap.p_adjusted:.3f}"
+    return [f"{100 * gap.difference:+.2f}", f"{gap.p_randomisation:.3f}", adjusted]
 
 
 def _scored(found: Interval) -> list[str]:
@@ -101,11 +106,12 @@ def _line(line: Line) -> tuple[str, ...]:
 
 def _rules(report: Report) -> Iterator[str]:
     yield "## The same predictions under every rule"
+    columns, rows = rule_table(report)
     yield table(
-        ("data", "unit", *report.scored),
+        ("data", "unit", *columns),
         [
-            (*key, *(_percent(row[rule]) if rule in row else "-" for rule in report.scored))
-            for key, row in rule_table(report).items()
+            (*key, *(_percent(row[rule]) if rule in row else "-" for rule in columns))
+            for key, row in rows.items()
         ],
         text=2,
     )

@@ -32,8 +32,8 @@ class Prediction:
     completion: str | None = None
     """What a text decoder wrote; None for systems that do not write."""
     scores: Mapping[str, tuple[float, ...]] | None = None
-    """`entities`, `relations`, `events`: the score of each predicted item, in order; None when the
-    system gives none."""
+    """`entities`, `relations`, `events`, `arguments` (event by event): the score of each predicted
+    item, in order; None when the system gives none."""
     issues: tuple[Issue, ...] = ()
     split: str = "test"
     gold_completion: str | None = None

@@ -8,6 +8,7 @@ silence. A mention with offsets is the text at them, so that files of systems th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from instructuie.errors import DataError, InstructUIEError
 from instructuie.evaluation.prediction import Prediction
 from instructuie.evaluation.released_file import from_released, to_released
+from instructuie.evaluation.row_form import check_own
 from instructuie.jsonl import RowWriter, read_rows
 from instructuie.tasks import find_task
 from instructuie.types import Extraction
@@ -26,12 +28,16 @@ Parse = Callable[[Mapping[str, Any], int], Prediction]
 def read_predictions(path: Path) -> Iterator[Prediction]:
     """The predictions of a file, in its order; its form is seen from its first row.
 
-    Raises DataError, also when an id comes twice for a data set, split and task.
+    Raises DataError, also when an id comes twice for a data set, split and task. In the released
+    code's file it may, since that code counts every row; the second one is then called by its line.
     """
+    released = is_released(path)
     seen: dict[tuple[str, ...], int] = {}
-    for line, prediction in _numbered(path):
+    for line, prediction in _numbered(path, from_released if released else _from_row):
         key = (prediction.dataset, prediction.split, prediction.task, prediction.id)
-        if key in seen:
+        if key in seen and released:
+            prediction = replace(prediction, id=f"{prediction.id} (line {line})")
+        elif key in seen:
             raise DataError(
                 f"the id {prediction.id!r} of {prediction.dataset}/{prediction.task} stands on line "
                 f"{seen[key]} already; expected each record once",
@@ -78,8 +84,7 @@ def check_places(text: str, extraction: Extraction, side: str) -> None:
             )
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, Prediction]]:
-    parse = from_released if is_released(path) else _from_row
+def _numbered(path: Path, parse: Parse) -> Iterator[tuple[int, Prediction]]:
     for line, row in read_rows(path):
         try:
             prediction = parse(row, line)
@@ -92,6 +97,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, Prediction]]:
 
 
 def _from_row(row: Mapping[str, Any], line: int) -> Prediction:
+    check_own(row, ("dataset", "task", "id", "text", "gold"))
     find_task(row["task"])
     return Prediction.from_dict(row)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from instructuie.errors import ConfigError
 from instructuie.evaluation.questions import Question
 from instructuie.evaluation.suite import Entry
 from instructuie.extractor import Extractor
@@ -50,12 +51,12 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExtractorPredictor:
-    """The built-in model or an exported folder, asked through the calls that users make."""
+    """Any model that `Extractor` loads, asked through the calls that users make."""
 
     extractor: Extractor
     name: str = "built-in model"
-    model: str = ""
-    """Fingerprint of the model's files."""
+    model: Mapping[str, Any] = field(default_factory=dict)
+    """What tells the model from others, as JSON values."""
     threshold: float | None = None
     overlap: Overlap | None = None
     """In place of the entry's own."""
@@ -64,24 +65,33 @@ class ExtractorPredictor:
     @classmethod
     def load(
         cls,
-        folder: Path | None = None,
+        model: str | Path | None = None,
         *,
+        options: Mapping[str, Any] | None = None,
         threads: int | None = None,
         batch_size: int = 32,
         threshold: float | None = None,
         overlap: Overlap | None = None,
         beam_size: int = 1,
     ) -> ExtractorPredictor:
-        """Raises ModelError."""
-        extractor = Extractor(folder, threads=threads, batch_size=batch_size)
-        name = folder.name if folder else "built-in model"
-        model = _fingerprint(extractor.folder)
-        return cls(extractor, name, model, threshold, overlap, beam_size)
+        """`model` and `options` are those of `Extractor`. Raises ModelError and ConfigError."""
+        options = dict(options or {})
+        try:
+            extractor = Extractor(model, threads=threads, batch_size=batch_size, **options)
+        except TypeError as error:
+            if not options:
+                raise
+            raise ConfigError(
+                f"a model cannot be loaded with {', '.join(options)}: {error}"
+            ) from error
+        known = {key: value for key, value in options.items() if not key.endswith(_SECRET)}
+        identity = {**_identity(extractor, model), **({"options": known} if known else {})}
+        return cls(extractor, _name(model), identity, threshold, overlap, beam_size)
 
     def settings(self) -> Mapping[str, Any]:
         return {
             "kind": "extractor",
-            "model": self.model,
+            **self.model,
             "threshold": self.threshold,
             "overlap": self.overlap,
             "beam_size": self.beam_size,
@@ -110,13 +120,20 @@ class ExtractorPredictor:
 
 
 def to_answer(result: Result) -> Answer:
-    """A result with its scores, each kind that it has."""
+    """A result with its scores, each kind that it has; arguments event by event.
+
+    A model that failed to answer, as an endpoint may, has no answer rather than an empty one.
+    """
+    arguments = tuple(argument for event in result.events for argument in event.arguments)
     kinds = (
         ("entities", result.entities),
         ("relations", result.relations),
         ("events", result.events),
+        ("arguments", arguments),
     )
     scores = {kind: tuple(round(i.score, 4) for i in items) for kind, items in kinds if items}
+    if not scores and any(issue.kind == "no-answer" for issue in result.issues):
+        return Answer(None, issues=result.issues)
     return Answer(result.extraction, scores=scores, issues=result.issues)
 
 
@@ -151,10 +168,33 @@ class GoldPredictor:
         return [Answer(question.gold) for question in questions]
 
 
-def _fingerprint(folder: Path) -> str:
-    """SHA-256 over the files of a model, shortened."""
+_SECRET = ("key", "token", "secret", "password")
+"""Options whose names end so are not written down."""
+
+
+def _name(model: str | Path | None) -> str:
+    if model is None:
+        return "built-in model"
+    return Path(model).name if Path(model).exists() else str(model)
+
+
+def _identity(extractor: Extractor, model: str | Path | None) -> Mapping[str, Any]:
+    """What tells the model from others: its files, or where it has none here its name."""
+    place = extractor.folder if model is None else Path(model)
+    return {"model": fingerprint_of(place) if place.exists() else str(model)}
+
+
+def fingerprint_of(model: Path) -> str:
+    """SHA-256 over a file, or over the files of a model's folder, shortened."""
     digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".onnx", ".json", ".safetensors"):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    files = [model] if model.is_file() else sorted(model.iterdir())
+    for path in files:
+        if path.suffix in _MODEL_FILES:
+            digest.update(path.name.encode() + b"\0")
+            with path.open("rb") as stream:
+                while part := stream.read(1 << 24):
+                    digest.update(part)
     return digest.hexdigest()[:16]
+
+
+_MODEL_FILES = (".bin", ".json", ".jsonl", ".model", ".onnx", ".safetensors")

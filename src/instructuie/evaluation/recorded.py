@@ -20,6 +20,7 @@ from instructuie.evaluation.predictions import check_places, is_released, reason
 from instructuie.evaluation.predictors import Answer
 from instructuie.evaluation.questions import Question
 from instructuie.evaluation.released_file import read_answer
+from instructuie.evaluation.row_form import check_own, check_released
 from instructuie.evaluation.suite import Entry
 from instructuie.grounding import ground
 from instructuie.jsonl import read_rows
@@ -131,27 +132,29 @@ class RecordedPredictor:
 
 
 def _from_released(value: Mapping[str, Any], line: int) -> Row:
+    check_released(value, ("sentence",))
     instance = value["Instance"]
     task, id = find_task(value["Task"]).name, instance.get("id")
     return Row(
         line,
-        str(value["Dataset"]),
+        value["Dataset"],
         task,
         None if id is None else str(id),
-        str(instance["sentence"]),
+        instance["sentence"],
         None,
-        str(value["Prediction"]),
+        value["Prediction"],
     )
 
 
 def _from_own(value: Mapping[str, Any], line: int) -> Row:
+    check_own(value, ("dataset", "task"))
     if "id" not in value and "text" not in value:
         raise ValueError("the row has neither `id` nor `text` to say which question it answers")
     if "predicted" not in value and "completion" not in value:
         raise ValueError("the row has neither `predicted` nor `completion`")
     return Row(
         line,
-        str(value["dataset"]),
+        value["dataset"],
         find_task(value["task"]).name,
         str(value["id"]) if "id" in value else None,
         value.get("text"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from instructuie.errors import TaskError
 from instructuie.tasks import TaskName
-from instructuie.types import Entity, Event, Extraction, Relation
+from instructuie.types import Event, Extraction, Relation
 
 APOSTROPHE = "#$%#"
 """What the released code puts for `'` in triggers and event labels, and never turns back."""
@@ -32,11 +32,9 @@ def released_answer(task: TaskName, extraction: Extraction) -> str:
 
 
 def _entities(extraction: Extraction) -> str:
-    return _joined(map(_entity, (e for e in extraction.entities if e.label not in NOT_ANY)))
-
-
-def _entity(entity: Entity) -> str:
-    return f"{entity.label}: {entity.mention.text}"
+    return _joined(
+        [f"{e.label}: {e.mention.text}" for e in extraction.entities if e.label not in NOT_ANY]
+    )
 
 
 def _relations(extraction: Extraction) -> str:
@@ -77,7 +75,8 @@ def _quoteless(text: str) -> str:
 
 
 def _joined(items: Iterable[str]) -> str:
-    return "".join(f"; {item}" for item in items)[1:]
+    sentence = "; ".join(items)
+    return f" {sentence}" if sentence else ""
 
 
 _WRITERS: Mapping[TaskName, Callable[[Extraction], str]] = {

@@ -15,6 +15,7 @@ from instructuie.codec import parse, verbalize
 from instructuie.evaluation.prediction import Prediction
 from instructuie.evaluation.released import UNITS
 from instructuie.evaluation.released_answer import APOSTROPHE, released_answer
+from instructuie.evaluation.row_form import check_released
 from instructuie.grounding import ground
 from instructuie.prompt import instruction_pools
 from instructuie.tasks import TaskName, find_task
@@ -25,32 +26,33 @@ RELEASED_NAME = "predict_eval_predictions.jsonl"
 
 
 def from_released(row: Mapping[str, Any], line: int) -> Prediction:
-    """Raises KeyError or TypeError about a row that is no such row, and TaskError.
+    """Raises KeyError or ValueError about a row that is no such row, and TaskError.
 
     `ground_truth` rather than `label` is the gold answer that its evaluator reads. `NA`, which it
     writes there for pairs without a relation, is no item here.
     """
-    instance, said = row["Instance"], str(row["Prediction"])
+    check_released(row, ("sentence", "ground_truth"))
+    instance, said = row["Instance"], row["Prediction"]
     task, text, answer = (
         find_task(row["Task"]).name,
-        str(instance["sentence"]),
+        instance["sentence"],
         instance["ground_truth"],
     )
-    given = _given(task, str(instance.get("instruction", "")))
-    gold, _ = read_answer(task, text, str(answer), given)
+    given = _given(task, instance.get("instruction", ""))
+    gold, _ = read_answer(task, text, answer, given)
     predicted, issues = read_answer(task, text, said, given)
     return Prediction(
-        dataset=str(row["Dataset"]),
+        dataset=row["Dataset"],
         task=task,
         # Numbers start anew with each data set and split of that code; without one, the line tells.
-        id=str(instance.get("id", line)),
+        id=str(line if instance.get("id") is None else instance["id"]),
         text=text,
         gold=_without_na(gold),
         predicted=predicted,
         completion=said,
-        gold_completion=str(answer),
+        gold_completion=answer,
         issues=issues,
-        split=str(row.get("subset", "test")),
+        split=row.get("subset", "test"),
     )
 
 

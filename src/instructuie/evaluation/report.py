@@ -17,6 +17,7 @@ from instructuie.data.record import Record
 from instructuie.evaluation.audit import audit
 from instructuie.evaluation.counts import F1
 from instructuie.evaluation.findings import Audit, UnitAudit, part_name
+from instructuie.evaluation.items import BY_STRING
 from instructuie.evaluation.rules import RULES, find_rule
 from instructuie.evaluation.scores import SetScores, UnitScores
 from instructuie.evaluation.scoring import Scored, System, score_system
@@ -82,15 +83,21 @@ def set_name(found: SetScores) -> str:
     return part_name(found.dataset, found.task, found.split)
 
 
-def rule_table(report: Report) -> dict[tuple[str, str], dict[str, float]]:
-    """(part, unit in words) -> rule -> score: which number is which; part by part."""
+def rule_table(report: Report) -> tuple[tuple[str, ...], dict[tuple[str, str], dict[str, float]]]:
+    """Which number is which: the columns, and (part, unit in words) -> column -> score, part by part.
+
+    A column is a rule; `uie` has a second one for its scores by string.
+    """
     rows: dict[tuple[str, str], dict[str, float]] = {}
+    columns: dict[str, None] = {}
     for rule, scored in report.scored.items():
         for line in scored.lines:
-            key = (set_name(line.found), line.unit.title)
-            rows.setdefault(key, {})[rule] = line.unit.micro
+            title = line.unit.title.removesuffix(BY_STRING)
+            column = rule if title == line.unit.title else f"{rule}{BY_STRING}"
+            columns[column] = None
+            rows.setdefault((set_name(line.found), title), {})[column] = line.unit.micro
     parts = list(report.audit.parts)
-    return dict(sorted(rows.items(), key=lambda row: parts.index(row[0][0])))
+    return tuple(columns), dict(sorted(rows.items(), key=lambda row: parts.index(row[0][0])))
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
@@ -112,7 +119,8 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
 def write_comparison(scored: Sequence[Scored], folder: Path, *, seed: int = 0) -> tuple[Path, ...]:
     """Write compare.json, compare.md and compare.html of systems scored under one rule.
 
-    Raises ConfigError when they cannot be compared, and MissingExtraError as `write_report` does.
+    Raises ConfigError when they cannot be compared, and MissingExtraError without scipy, or, once the
+    first two are written, where the page cannot be made.
     """
     from instructuie.evaluation.html import comparison_page
     from instructuie.evaluation.markdown import comparison_to_markdown

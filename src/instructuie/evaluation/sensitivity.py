@@ -3,7 +3,8 @@ the instruction, and how many options there are.
 
 A variant asks the same questions in another guise, and what the system says is turned back into the
 labels of gold, so all variants are scored on the same answers. Options are only ever added: labels of
-other data sets which share no word with the own ones. Orders and added labels are drawn once for each
+other data sets which share no word with the own ones, of the same kind first. Where these run out,
+labels of the other kinds are borrowed, and counted. Orders and added labels are drawn once for each
 data set, from the seed.
 """
 
@@ -47,13 +48,20 @@ class Foreign:
 
     @classmethod
     def known(cls, inventories: Iterable[Inventory]) -> Foreign:
-        """The labels of all cards, and the events of the data at hand."""
+        """The labels of all cards, and the events of the data at hand with their roles.
+
+        Cards do not say which roles an event has; one that is not at hand gets the first of its card.
+        """
         cards = list(load_cards())
         events = {
             label: tuple(roles)
             for inventory in inventories
             for label, roles in inventory.events.items()
         }
+        for card in cards:
+            roles = tuple(dict.fromkeys(card.labels.get("role", {}).values()))[:_ROLES]
+            for label in card.labels.get("event", {}).values():
+                events.setdefault(label, roles)
         return cls(
             tuple(dict.fromkeys(x for c in cards for x in c.labels.get("entity", {}).values())),
             tuple(dict.fromkeys(x for c in cards for x in c.labels.get("relation", {}).values())),
@@ -61,9 +69,26 @@ class Foreign:
         )
 
     def of(self, kind: OptionKind) -> tuple[Label | EventLabel, ...]:
+        """The labels of a kind."""
         if kind == "event":
             return tuple(EventLabel(name, tuple(map(Label, roles))) for name, roles in self.event)
         return tuple(Label(name) for name in getattr(self, kind))
+
+    def others(self, kind: OptionKind) -> tuple[Label | EventLabel, ...]:
+        """The labels of the other kinds in the guise of this one; events with the roles of others."""
+        names: dict[OptionKind, tuple[str, ...]] = {
+            "entity": self.entity,
+            "relation": self.relation,
+            "event": tuple(name for name, _ in self.event),
+        }
+        found = tuple(name for other in names if other != kind for name in names[other])
+        if kind != "event":
+            return tuple(map(Label, found))
+        roles = [tuple(map(Label, roles)) for _, roles in self.event] or [()]
+        return tuple(EventLabel(name, roles[at % len(roles)]) for at, name in enumerate(found))
+
+
+_ROLES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +237,7 @@ def change_schema(
     field = _FIELDS[kind]
     labels = list(getattr(changed, field))
     if variant.options:
-        labels += _padding(labels, foreign.of(kind), variant.options, variant.seed)
+        labels += _padding(labels, kind, foreign, variant)
     if variant.order or variant.options:
         rng.shuffle(labels)
     return replace(changed, **{field: tuple(labels)}), names
@@ -225,21 +250,31 @@ def _renamed(label: Label, rename: Callable[[str], str]) -> Label:
     return Label(rename(label.name), label.description)
 
 
-def _padding(own: Sequence[Any], foreign: Sequence[Any], count: int, seed: int) -> list[Any]:
-    """Foreign labels to reach `count` options, as far as they go; more options keep the fewer ones."""
+def _padding(
+    own: Sequence[Any], kind: OptionKind, foreign: Foreign, variant: Variant
+) -> list[Label | EventLabel]:
+    """Foreign labels to reach the number of options; more options keep the fewer ones."""
     words = {word for label in own for word in label.name.lower().split()}
-    pool = {
-        label.name.casefold(): label
-        for label in foreign
-        if words.isdisjoint(label.name.lower().split())
-    }
-    shuffled = list(pool.values())
-    Random(seed).shuffle(shuffled)
-    return shuffled[: max(0, count - len(own))]
+    made: dict[str, Label | EventLabel] = {}
+    for pool in (foreign.of(kind), foreign.others(kind)):
+        free = {
+            label.name.casefold(): label
+            for label in pool
+            if words.isdisjoint(label.name.lower().split()) and label.name.casefold() not in made
+        }
+        shuffled = list(free.items())
+        Random(variant.seed).shuffle(shuffled)
+        made.update(shuffled[: max(0, variant.options - len(own) - len(made))])
+    return list(made.values())
 
 
-def option_count(variant: Variant, question: Question, foreign: Foreign) -> int:
-    """How many options a question has under the variant: fewer than asked for if labels run out."""
+def option_count(variant: Variant, question: Question, foreign: Foreign) -> tuple[int, int]:
+    """How many options a question has under the variant, and how many are borrowed of other kinds."""
     prompt = question.prompt
-    schema, _ = change_schema(prompt.schema, prompt.task.options, variant, foreign, "")
-    return len(getattr(schema, _FIELDS[prompt.task.options]))
+    kind = prompt.task.options
+    schema, _ = change_schema(prompt.schema, kind, variant, foreign, "")
+    labels = getattr(schema, _FIELDS[kind])
+    if not variant.options:
+        return len(labels), 0
+    known = {label.name for label in (*getattr(prompt.schema, _FIELDS[kind]), *foreign.of(kind))}
+    return len(labels), sum(label.name not in known for label in labels)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from instructuie.evaluation.items import GIVEN
 from instructuie.evaluation.prediction import Prediction
 from instructuie.evaluation.rules import find_rule
 from instructuie.tasks import TaskName
+from instructuie.types import Mention
 
 SHOWN = 12
 """How many digits of a fingerprint the line shows; the dictionary has them all."""
@@ -86,7 +86,7 @@ class Signature:
         """
         mine, yours = asdict(self), asdict(other)
         return [
-            f"{key}: {mine[key] or 'none'} and {yours[key] or 'none'}"
+            f"{key}: {_short(mine[key])} and {_short(yours[key])}"
             for key in ("rule", "task", "unit", "given", "measure", "data", "version")
             if mine[key] != yours[key]
         ]
@@ -102,11 +102,30 @@ def fingerprint(predictions: Iterable[Prediction]) -> str:
 
 
 def _digest(prediction: Prediction) -> bytes:
+    gold = prediction.gold
     asked = (
         *(prediction.dataset, prediction.task, prediction.split, prediction.id, prediction.text),
-        *(prediction.gold.to_dict(), prediction.gold_completion),
+        [(e.label, *_mention(e.mention)) for e in gold.entities],
+        [(r.label, _mention(r.head), _mention(r.tail)) for r in gold.relations],
+        [
+            (e.label, _mention(e.trigger), [(a.role, *_mention(a.mention)) for a in e.arguments])
+            for e in gold.events
+        ],
+        prediction.gold_completion,
     )
-    return hashlib.sha256(json.dumps(asked, ensure_ascii=True).encode()).digest()
+    # ASCII, as what counts as printable differs from one version of Python to the next.
+    return hashlib.sha256(ascii(asked).encode()).digest()
+
+
+def _mention(mention: Mention) -> tuple[str, int, int] | tuple[str]:
+    span = mention.span
+    return (mention.text, span.start, span.end) if span else (mention.text,)
+
+
+def _short(value: object) -> str:
+    """A fingerprint need not be whole to be seen to differ."""
+    shown = str(value or "none")
+    return f"{shown[:SHOWN]}…" if len(shown) == 64 else shown
 
 
 def _safe(value: object) -> str:

@@ -59,13 +59,11 @@ def items(prediction: Prediction) -> list[Compared]:
 def place_strings(extraction: Extraction, text: str) -> tuple[Extraction, list[Ends]]:
     """The extraction with a place for each mention; items with a mention that has none are left out.
 
-    With it come the labels of both ends of each relation: those of the entities at the same place,
-    for a string those of the entities with the same string.
+    With it come the labels of both ends of each relation (see `_Labels`).
     """
-    labels = _Labels(extraction)
-    if all(mention.span for mention in extraction.mentions()):
-        return extraction, [(labels.of(r.head), labels.of(r.tail)) for r in extraction.relations]
-    tokens = _Tokens(text)
+    if all([mention.span for mention in extraction.mentions()]):
+        return extraction, _ends(extraction)
+    tokens, labels = _Tokens(text), _Labels(extraction)
     relations = list(_place_relations(extraction.relations, tokens, labels))
     placed = Extraction(
         tuple(_place_entities(extraction.entities, tokens)),
@@ -76,24 +74,29 @@ def place_strings(extraction: Extraction, text: str) -> tuple[Extraction, list[E
 
 
 class _Labels:
-    """The labels of entities by their place and by their string."""
+    """The labels of the entities at a place; of a mention that is a string alone, the label of the
+    last entity that reads so, and for a tail that no entity reads as, that of its head: UIE's way.
+    """
 
     def __init__(self, extraction: Extraction) -> None:
         self.by_place = end_labels(extraction)
-        self.by_string = string_labels(extraction)
+        self.by_string = {e.mention.text: (e.label,) for e in extraction.entities}
 
-    def of(self, mention: Mention) -> tuple[str, ...] | None:
+    def of(self, relation: Relation) -> Ends:
+        head, tail = self._find(relation.head), self._find(relation.tail)
+        return head, head if tail is None and relation.tail.span is None else tail
+
+    def _find(self, mention: Mention) -> tuple[str, ...] | None:
         if mention.span:
             return self.by_place.get(place(mention))
         return self.by_string.get(mention.text)
 
 
-def string_labels(extraction: Extraction) -> dict[str, tuple[str, ...]]:
-    """String -> the labels of the entities that read so, in alphabetical order."""
-    labels: dict[str, set[str]] = {}
-    for entity in extraction.entities:
-        labels.setdefault(entity.mention.text, set()).add(entity.label)
-    return {text: tuple(sorted(found)) for text, found in labels.items()}
+def _ends(extraction: Extraction) -> list[Ends]:
+    if not extraction.relations:
+        return []
+    labels = _Labels(extraction)
+    return [labels.of(relation) for relation in extraction.relations]
 
 
 def _typed(relation: Relation, ends: Ends) -> Item:
@@ -111,13 +114,14 @@ class _Place(NamedTuple):
 class _Tokens:
     """A text in tokens, and where the tokens of a mention stand in it.
 
-    UIE reads tokenised texts, where blanks are all there is between tokens. A text in which no
-    punctuation mark stands alone is not of that kind: its words and marks are the tokens.
+    UIE reads tokenised texts, where blanks are all there is between tokens. A text in which marks
+    hang on words and none stands alone is not of that kind: its words and marks are the tokens. In
+    scripts that are written without blanks, as Chinese is, UIE's tokens are the characters.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.pattern = _BY_BLANKS if _LONE_MARK.search(text) else _BY_WORDS
+        self.pattern = _pattern(text)
         self.spans = [(m.start(), m.end()) for m in self.pattern.finditer(text)]
         self.words = [text[start:end] for start, end in self.spans]
 
@@ -130,7 +134,8 @@ class _Tokens:
         if mention.span:
             first = bisect_left(self.starts, mention.span.start)
             return [_Place(first, mention.span.start, mention.span.end)]
-        wanted = self.pattern.findall(mention.text)
+        by_blanks = self.pattern is _BY_BLANKS
+        wanted = mention.text.split(" ") if by_blanks else self.pattern.findall(mention.text)
         size = len(wanted)
         return [
             _Place(at, self.spans[at][0], self.spans[at + size - 1][1])
@@ -139,9 +144,23 @@ class _Tokens:
         ]
 
 
+def _pattern(text: str) -> re.Pattern[str]:
+    if not text.isascii() and _UNSPACED.search(text) and not _SPACED_OUT.search(text):
+        return _BY_CHARACTERS
+    natural = _HANGING_MARK.search(text) and not _LONE_MARK.search(text)
+    return _BY_WORDS if natural else _BY_BLANKS
+
+
+_BY_CHARACTERS = re.compile(r"(?s).")
+_LETTER = "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+"""Of a script without blanks: Thai to Lao, Myanmar, Khmer, Kana, Han."""
+_UNSPACED = re.compile(_LETTER)
+_SPACED_OUT = re.compile(rf"{_LETTER} +{_LETTER}")
 _BY_BLANKS = re.compile(r"\S+")
 _BY_WORDS = re.compile(r"\w+|[^\w\s]")
 _LONE_MARK = re.compile(r"(?:^|\s)[.,;:!?)](?:\s|$)")
+_HANGING_MARK = re.compile(r"\w['\"”’)]*[,;:!?)](?:\s|$)|\w['’]s\b|(?:^|\s)[^\s.]+\.['\"”’)]*\s*$")
+"""A comma and the like behind a word, a possessive, or a full stop at the end of the text."""
 
 
 def _mention(mention: Mention, at: _Place) -> Mention:
@@ -173,7 +192,7 @@ def _place_relations(
         if not pairs:
             return
         _, one, other = min(pairs)
-        ends = (labels.of(head), labels.of(tail))
+        ends = labels.of(relation)
         row = (relation.label, one, other, ends)
         if row not in used:
             used.add(row)
@@ -204,10 +223,9 @@ def _place_argument(argument: Argument, trigger: _Place, tokens: _Tokens) -> Arg
 
 
 def _typed_strings(extraction: Extraction) -> list[Item]:
-    ends = string_labels(extraction)
     return [
-        (r.label, r.head.text, ends.get(r.head.text), r.tail.text, ends.get(r.tail.text))
-        for r in extraction.relations
+        (r.label, r.head.text, head, r.tail.text, tail)
+        for r, (head, tail) in zip(extraction.relations, _ends(extraction), strict=True)
     ]
 
 

@@ -7,7 +7,7 @@ filled in.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from instructuie.errors import ConfigError
@@ -16,6 +16,7 @@ from instructuie.evaluation.significance import (
     RESAMPLES,
     Comparison,
     Interval,
+    adjusted,
     compare,
     interval,
 )
@@ -89,11 +90,26 @@ def versus(scored: Sequence[Scored], *, seed: int = 0, resamples: int = RESAMPLE
     lines = [{(line.entry, line.unit.unit): line for line in found.lines} for found in scored]
     places = list(dict.fromkeys(place for found in lines for place in found))
     _refuse_other_data(lines, places)
-    rows = [_row(place, lines, seed, resamples) for place in places]
+    rows = _adjusted([_row(place, lines, seed, resamples) for place in places])
     names = _names(scored)
     notes = [f"{names[at]}: {note}" for at, found in enumerate(scored) for note in found.notes]
     means = tuple(_means(places, lines, seed, resamples))
-    return Versus(scored[0].scores.rule, names, tuple(rows), means, tuple(notes))
+    return Versus(scored[0].scores.rule, names, rows, means, tuple(notes))
+
+
+def _adjusted(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows with p-values that know of each other: all those of one page are looked at together."""
+    compared = [c.comparison for row in rows for c in row.cells if c and c.comparison]
+    found = iter(adjusted(compared))
+    return tuple(
+        replace(
+            row,
+            cells=tuple(
+                replace(c, comparison=next(found)) if c and c.comparison else c for c in row.cells
+            ),
+        )
+        for row in rows
+    )
 
 
 def _names(scored: Sequence[Scored]) -> tuple[str, ...]:
