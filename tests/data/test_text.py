@@ -33,7 +33,6 @@ NATURAL = [
     ("'' Help ! '' is a film", "''Help!'' is a film"),
     ("a ' quoted word ' here", "a 'quoted word' here"),
     ("the 5 ' end", "the 5' end"),
-    ("1 , 400 acres , 12 , 345 , 678 and 2014 , 300", "1,400 acres, 12,345,678 and 2014, 300"),
     ("calcineurin (CN ).", "calcineurin (CN)."),
     ("CRICKET - LEEDS WIN", "CRICKET - LEEDS WIN"),
 ]
@@ -45,6 +44,7 @@ GLUED = [
     ("Fig . 5 ends .", "Fig. 5 ends."),
     ("a 5 ' - end", "a 5'-end"),
     ("Pax6 - / - mice", "Pax6-/- mice"),
+    ("1 , 400 of 2014 , 300 at pH 7 . 4 , 200 or", "1,400 of 2014, 300 at pH 7.4, 200 or"),
     ("platinum -based , CD40 -dependent", "platinum-based, CD40-dependent"),
     ("arginine-binding and -transporting", "arginine-binding and -transporting"),
     ("at -82 to -91 of find -name", "at -82 to -91 of find -name"),

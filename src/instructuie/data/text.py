@@ -127,8 +127,8 @@ def natural_spaces(
     """Whether a writer would put a space before each token.
 
     Tokens in `glue` lose the space on both sides, for corpora that split words at every hyphen and
-    slash (and there `0 . 05` is one number, `-dependent` the end of a word); tokens in `prefixes`
-    lose the space after them.
+    slash (and there `0 . 05` and `1 , 400` are one number, `-dependent` the end of a word); tokens in
+    `prefixes` lose the space after them.
     """
     whole = _whole_marks(tokens)
     spaces = iter(_spaces([token for token in whole if token], glue, prefixes))
@@ -150,7 +150,6 @@ def _spaces(tokens: Sequence[str], glue: Collection[str], prefixes: Collection[s
             or index - 1 in right
             or (len(after) == 1 and _cut_off(tokens, index))
             or (len(after) > 1 and after[0] in ")]}")
-            or (before == "," and index > 1 and _thousands(tokens[index - 2], after))
         )
         spaces.append(not (joined or (glue and _glued(tokens, index, glue))))
     return spaces
@@ -166,14 +165,9 @@ def _glued(tokens: Sequence[str], index: int, glue: Collection[str]) -> bool:
         return not _dangling(earlier, before, after)
     if after[0] == "-" and before[-1].isalnum() and before not in _PARALLEL:
         return _SUFFIX.fullmatch(after) is not None
+    if before == "," and not (index > 2 and tokens[index - 3] in (".", ",")):
+        return _thousands(earlier, after)
     return before == "." and _one_word(earlier, after)
-
-
-def _thousands(before: str, after: str) -> bool:
-    """Whether a comma between these is inside a number: `1 , 400`."""
-    if not (before.isdigit() and after.isdigit()):
-        return False
-    return len(before) < 4 and before[0] != "0" and len(after) == 3
 
 
 def _cut_off(tokens: Sequence[str], index: int) -> bool:
@@ -188,6 +182,13 @@ def _cut_off(tokens: Sequence[str], index: int) -> bool:
         and after.isupper()
         and tokens[index + 1 : index + 2] == ["."]
     )
+
+
+def _thousands(before: str, after: str) -> bool:
+    """Whether a comma between these is inside a number: `1 , 400`."""
+    if not (before.isdigit() and after.isdigit()):
+        return False
+    return len(before) < 4 and before[0] != "0" and len(after) == 3
 
 
 def _dangling(earlier: str, before: str, after: str) -> bool:
