@@ -434,11 +434,12 @@ FIXTURES: Mapping[str, Native] = {
     "gids": Native(
         {
             "x.tsv": "/m/1\t/m/2\tAda_Byron\tLondon\t/born\t"
-            "Ada_Byron , a poet , was born in London . ###END### \n"
+            "Ada_Byron , a ((NAM: great)) poet , was born in London . ###END### \n"
+            "/m/1\t/m/2\tAda_Byron\tLondon\t/born\tAda_Byron of ``London''. ###END###\n"
         },
-        (0, 1, 0),
+        (0, 2, 0),
         {},
-        ("Ada Byron, a poet, was born in London.",),
+        ("Ada Byron, a great poet, was born in London.", 'Ada Byron of "London".'),
     ),
     "instructuie": Native(
         {

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instructuie.data.readers.instructuie import from_row
 from instructuie.data.record import Record
 from instructuie.data.released import (
     OBSTACLES,
-    from_row,
     join_parts,
     obstacles,
     part,

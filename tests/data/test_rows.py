@@ -13,6 +13,7 @@ import pytest
 from instructuie.data.readers.answers import read_chat_entities
 from instructuie.data.readers.characters import read_characters, read_sgd, read_tasteset
 from instructuie.data.readers.events import read_casie, read_muc, read_phee
+from instructuie.data.readers.instructuie import read_instructuie
 from instructuie.data.readers.marked import read_causal_news, read_semeval
 from instructuie.data.readers.markup import read_culotta, read_knowledgenet
 from instructuie.data.readers.relations import (
@@ -22,7 +23,7 @@ from instructuie.data.readers.relations import (
     read_webnlg,
     read_zerorte,
 )
-from instructuie.data.readers.rows import nearest, read_instructuie, read_spert
+from instructuie.data.readers.rows import nearest, read_spert
 from instructuie.data.readers.token_events import (
     read_m2e2,
     read_oneie,

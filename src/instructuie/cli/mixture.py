@@ -10,6 +10,7 @@ import typer
 
 from instructuie.cli import console
 from instructuie.cli.export_data import DataOption
+from instructuie.cli.source import SourceOption, native_folder
 
 if TYPE_CHECKING:
     from instructuie.data.fold_check import FoldCheck
@@ -100,9 +101,7 @@ def instances(
 def folds(
     name: Annotated[str, typer.Argument(metavar="NAME", help="fewrel or wiki_zsl.")],
     *,
-    source: Annotated[
-        Path, typer.Option("--source", metavar="FOLDER", help="Where the native files are.")
-    ],
+    source: SourceOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -125,9 +124,9 @@ def folds(
     from instructuie.data.fold_check import fill_gaps, read_released
     from instructuie.data.folds import load_corpus, load_plan, write_folds
 
-    plan = load_plan(name)
-    released = list(read_released(plan, source)) if check or fill else []
-    corpus = load_corpus(plan, source, needed=not fill)
+    plan, root = load_plan(name), native_folder(source)
+    released = list(read_released(plan, root)) if check or fill else []
+    corpus = load_corpus(plan, root, needed=not fill)
     if fill:
         corpus = fill_gaps(corpus, released)
     if check:

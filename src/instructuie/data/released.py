@@ -18,19 +18,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from instructuie.data.readers.rows import map_rows, nearest
+from instructuie.data.prepared import Inventory
+from instructuie.data.readers.instructuie import NOTHING, from_row
+from instructuie.data.readers.rows import map_rows
 from instructuie.data.record import Record
-from instructuie.errors import DataError
-from instructuie.grounding import ground
 from instructuie.tasks import OptionKind, find_task
-from instructuie.types import Argument, Entity, Event, Extraction, Mention, Relation
+from instructuie.types import Entity, Event, Extraction, Mention, Relation
 
 Json = Any
 
 SPLITS = ("train", "dev", "test")
-
-NOTHING = ("NA", "")
-"""Labels that the released code takes for "no label"."""
 
 OBSTACLES: Mapping[str, str] = {
     "no-place": "a mention without a place in its text",
@@ -52,25 +49,22 @@ def to_rows(task: str, record: Record) -> list[Json]:
     return [_WRITERS[kind](record.text, record.gold)]
 
 
-def from_row(task: str, row: Json) -> Record:
-    """The record of a row. Raises DataError, KeyError, TypeError or ValueError on a malformed one.
-
-    A `pos` that is not the place of its `name` is replaced by the nearest place that is. Events
-    without `pos` (as in the archive) are placed by their words: the n-th equal trigger at the n-th
-    place, arguments nearest to their trigger.
-    """
-    kind = find_task(task).options
-    gold = _READERS[kind](row["sentence"], row)
-    record = Record(row["sentence"], gold)
-    if any(mention.span is None for mention in gold.mentions()):
-        record = _placed(record)
-    record.check()
-    return record
-
-
 def read_rows(path: Path, task: str) -> Iterator[Record]:
     """The records of one file; raises DataError with the row that breaks the format."""
     return map_rows(path, lambda row: from_row(task, row))
+
+
+def labels_of(task: str, inventory: Inventory) -> Json:
+    """What stands in `labels.json` beside the files of `task`."""
+    kind = find_task(task).options
+    if kind == "entity":
+        return list(inventory.entities)
+    if kind == "relation":
+        return list(inventory.relations)
+    if task == "EE":
+        roles = dict.fromkeys(role for roles in inventory.events.values() for role in roles)
+        return [list(inventory.events), list(roles)]
+    return {label: list(roles) for label, roles in inventory.events.items()}
 
 
 def part(task: str, gold: Extraction) -> Extraction:
@@ -183,70 +177,8 @@ def _pos(mention: Mention) -> list[int]:
     return [mention.span.start, mention.span.end] if mention.span else []
 
 
-def _read_entities(text: str, row: Json) -> Extraction:
-    items = row["entities"]
-    return Extraction(
-        tuple(Entity(e["type"], _mention(text, e)) for e in items if e["type"] not in NOTHING)
-    )
-
-
-def _read_relations(text: str, row: Json) -> Extraction:
-    relations: list[Relation] = []
-    entities: dict[Entity, None] = {}
-    for item in row["relations"]:
-        if item["type"] in NOTHING:
-            continue
-        ends = [_mention(text, item[end]) for end in ("head", "tail")]
-        relations.append(Relation(item["type"], *ends))
-        for end, mention in zip(("head", "tail"), ends, strict=True):
-            if item[end].get("type", "NA") not in NOTHING:
-                entities[Entity(item[end]["type"], mention)] = None
-    return Extraction(tuple(entities), tuple(relations))
-
-
-def _read_events(text: str, row: Json) -> Extraction:
-    return Extraction(
-        events=tuple(
-            Event(
-                event["type"],
-                _mention(text, {**event, "name": event["trigger"]}),
-                tuple(Argument(a["role"], _mention(text, a)) for a in event["arguments"]),
-            )
-            for event in row["events"]
-            if event["type"] not in NOTHING
-        )
-    )
-
-
-def _mention(text: str, item: Json) -> Mention:
-    """The mention at `pos`, or without a place where there is no `pos`."""
-    name, pos = item["name"], item.get("pos")
-    if not pos:
-        return Mention(name)
-    start, end = pos
-    if text[start:end] == name:
-        return Mention.of(text, start, end)
-    found = nearest(text, name.strip(), start)
-    if found is None:
-        raise ValueError(f"{name!r} is not in the sentence")
-    return found
-
-
-def _placed(record: Record) -> Record:
-    result, issues = ground(record.gold, record.text)
-    lost = [issue.message for issue in issues if issue.kind == "not-in-text"]
-    if lost:
-        raise DataError(f"not in the sentence: {lost[0]}", content=record.text)
-    return Record(record.text, result.extraction)
-
-
 _WRITERS: Mapping[OptionKind, Callable[[str, Extraction], Json]] = {
     "entity": _write_entities,
     "relation": _write_relations,
     "event": _write_events,
-}
-_READERS: Mapping[OptionKind, Callable[[str, Json], Extraction]] = {
-    "entity": _read_entities,
-    "relation": _read_relations,
-    "event": _read_events,
 }

@@ -18,7 +18,7 @@ from typing import Any
 
 from instructuie.data.prepared import Inventory, Prepared
 from instructuie.data.record import Record
-from instructuie.data.released import OBSTACLES, SPLITS, obstacles, to_rows
+from instructuie.data.released import OBSTACLES, SPLITS, labels_of, obstacles, to_rows
 from instructuie.data.released_config import (
     InstructionEntry,
     TaskEntry,
@@ -27,7 +27,7 @@ from instructuie.data.released_config import (
 )
 from instructuie.errors import ConfigError, DataError
 from instructuie.prompt import instruction_pools
-from instructuie.tasks import TASKS, TaskName, find_task
+from instructuie.tasks import TASKS, TaskName
 
 Json = Any
 Splits = Mapping[str, Sequence[Record]]
@@ -71,7 +71,7 @@ def write_data_set(
     left_out = check_data_set(root, name, tasks, splits, leave_out)
     rows: dict[str, dict[str, int]] = {}
     for task in tasks:
-        files: dict[str, Json] = {"labels": _write_labels(task, inventory)}
+        files: dict[str, Json] = {"labels": labels_of(task, inventory)}
         for split in SPLITS:
             files[split] = list(_task_rows(task, splits.get(split, ()), tasks, leave_out))
         _write_folder(root / task / name, files)
@@ -189,18 +189,6 @@ def _task_rows(
         if "no-relation" in met and task in ("RE", "EPR"):
             continue
         yield from to_rows(task, record)
-
-
-def _write_labels(task: str, inventory: Inventory) -> Json:
-    kind = find_task(task).options
-    if kind == "entity":
-        return list(inventory.entities)
-    if kind == "relation":
-        return list(inventory.relations)
-    if task == "EE":
-        roles = dict.fromkeys(role for roles in inventory.events.values() for role in roles)
-        return [list(inventory.events), list(roles)]
-    return {label: list(roles) for label, roles in inventory.events.items()}
 
 
 def _write_folder(folder: Path, files: Mapping[str, Json]) -> None:

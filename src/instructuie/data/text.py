@@ -90,6 +90,7 @@ def as_written(tokens: Sequence[str]) -> list[str]:
         written = [token.replace("\\/", "/").replace("\\*", "*") for token in written]
     if any("'" in token or "`" in token for token in written):
         written = ['"' if _QUOTATION.fullmatch(token) else token for token in written]
+        written = ["'" if token == "`" else token for token in written]
     if not all(token.isascii() for token in written):
         written = [token.translate(_MISREAD) for token in written]
     return written
@@ -126,8 +127,8 @@ def natural_spaces(
     """Whether a writer would put a space before each token.
 
     Tokens in `glue` lose the space on both sides, for corpora that split words at every hyphen and
-    slash (and there `0 . 05` is one number, `-dependent` the end of a word); tokens in `prefixes`
-    lose the space after them.
+    slash (and there `0 . 05` and `1 , 400` are one number, `-dependent` the end of a word); tokens in
+    `prefixes` lose the space after them.
     """
     whole = _whole_marks(tokens)
     spaces = iter(_spaces([token for token in whole if token], glue, prefixes))
@@ -164,6 +165,8 @@ def _glued(tokens: Sequence[str], index: int, glue: Collection[str]) -> bool:
         return not _dangling(earlier, before, after)
     if after[0] == "-" and before[-1].isalnum() and before not in _PARALLEL:
         return _SUFFIX.fullmatch(after) is not None
+    if before == "," and not (index > 2 and tokens[index - 3] in (".", ",")):
+        return _thousands(earlier, after)
     return before == "." and _one_word(earlier, after)
 
 
@@ -179,6 +182,13 @@ def _cut_off(tokens: Sequence[str], index: int) -> bool:
         and after.isupper()
         and tokens[index + 1 : index + 2] == ["."]
     )
+
+
+def _thousands(before: str, after: str) -> bool:
+    """Whether a comma between these is inside a number: `1 , 400`."""
+    if not (before.isdigit() and after.isdigit()):
+        return False
+    return len(before) < 4 and before[0] != "0" and len(after) == 3
 
 
 def _dangling(earlier: str, before: str, after: str) -> bool:
@@ -197,14 +207,20 @@ def _quote_sides(tokens: Sequence[str]) -> tuple[set[int], set[int]]:
     """Which tokens are quotation marks or apostrophes written close to the token before, after."""
     left: set[int] = set()
     right: set[int] = set()
+    opening = _single_quotes(tokens, left, right)
     for mark in _QUOTES:
-        found = [index for index, token in enumerate(tokens) if token == mark]
+        found = [
+            index for index, token in enumerate(tokens) if token == mark and index not in opening
+        ]
         if mark == "'":
             found = [index for index in found if not _apostrophe(tokens, index, left, right)]
         if mark == "''" and "``" in tokens:
             left.update(found)
         else:
-            if mark == '"' and len(found) % 2 and (lone := _lone_quote(tokens, found)):
+            if mark == '"' and len(found) == 2 and all(_ends_speech(tokens, i) for i in found):
+                left.update(found)  # speech that began before, and goes on within
+                found = []
+            elif mark == '"' and len(found) % 2 and (lone := _lone_quote(tokens, found)):
                 index, closes = lone
                 (left if closes else right).add(index)
                 found = [other for other in found if other != index]
@@ -214,6 +230,21 @@ def _quote_sides(tokens: Sequence[str]) -> tuple[set[int], set[int]]:
     return left, right
 
 
+def _single_quotes(tokens: Sequence[str], left: set[int], right: set[int]) -> set[int]:
+    """Place `quoted words' with a backtick in front; returns the indices of both marks."""
+    placed: set[int] = set()
+    for start in (index for index, token in enumerate(tokens) if token == "`"):
+        for end in range(start + 2, len(tokens)):
+            if tokens[end] == "`":
+                break
+            if tokens[end] == "'" and (*tokens, "")[end + 1] not in _ENDINGS:
+                right.add(start)
+                left.add(end)
+                placed |= {start, end}
+                break
+    return placed
+
+
 def _lone_quote(tokens: Sequence[str], found: Sequence[int]) -> tuple[int, bool] | None:
     """Of an odd number of marks the one without partner, and whether it closes; None if unclear.
 
@@ -221,14 +252,19 @@ def _lone_quote(tokens: Sequence[str], found: Sequence[int]) -> tuple[int, bool]
     the next one opens at the last: `so it is , " he said`, `he said , " it is .`
     """
     first, last = found[0], found[-1]
-    if first and tokens[first - 1] in (".", "!", "?"):
-        return first, True
-    soon = (token.lower() for token in tokens[first + 1 : first + 4])
-    if first and tokens[first - 1] == "," and not _SPEECH.isdisjoint(soon):
+    if _ends_speech(tokens, first):
         return first, True
     if last == 0 or tokens[last - 1] in (",", ":"):
         return last, False
     return None
+
+
+def _ends_speech(tokens: Sequence[str], index: int) -> bool:
+    """Whether a quotation mark follows the end of a sentence, or a comma before `he said`."""
+    if index and tokens[index - 1] in (".", "!", "?"):
+        return True
+    soon = (token.lower() for token in tokens[index + 1 : index + 4])
+    return index > 0 and tokens[index - 1] == "," and not _SPEECH.isdisjoint(soon)
 
 
 def _apostrophe(tokens: Sequence[str], index: int, left: set[int], right: set[int]) -> bool:

@@ -26,12 +26,14 @@ from instructuie.data.convert.rows import (
     string,
     write_rows,
 )
+from instructuie.data.prepared import Inventory
+from instructuie.data.readers.instructuie import NOTHING, from_whole_row
 from instructuie.data.record import Record
-from instructuie.data.released import NOTHING, SPLITS, from_row, part, to_rows
+from instructuie.data.released import SPLITS, labels_of, part, to_rows
 from instructuie.errors import DataError
 from instructuie.types import Extraction
 
-_KEYS: Mapping[Task, str] = {"NER": "entities", "RE": "relations", "EE": "events"}
+_KEYS = frozenset(["entities", "relations", "events"])
 _KINDS: Mapping[Task, tuple[Kind, ...]] = {
     "NER": ("entity",),
     "RE": ("relation", "entity"),
@@ -58,21 +60,12 @@ def _files(path: Path, options: Options) -> list[Path]:
 
 
 def _make(row: Json, source: str, notes: list[Note]) -> Record:
-    tasks = [task for task, key in _KEYS.items() if key in row]
-    if not tasks:
-        raise ValueError(f"expected one of the keys {', '.join(_KEYS.values())}")
+    if _KEYS.isdisjoint(row):
+        raise ValueError(f"expected one of the keys {', '.join(sorted(_KEYS))}")
     text = string(row["sentence"], "the sentence")
     for kind, label, item in _items(row):
         _check(text, kind, label, item, notes)
-    found = [from_row(task, row).gold for task in tasks]
-    entities = list(found[0].entities)
-    entities += [e for gold in found[1:] for e in gold.entities if e not in entities]
-    gold = Extraction(
-        tuple(entities),
-        tuple(relation for gold in found for relation in gold.relations),
-        tuple(event for gold in found for event in gold.events),
-    )
-    return Record(text, gold, identity(row), source)
+    return replace(from_whole_row(row), id=identity(row), source=source)
 
 
 def _items(row: Json) -> Iterator[tuple[Kind, str, Mapping[str, Json]]]:
@@ -143,7 +136,8 @@ def write_ie_instructions(records: Iterable[Record], path: Path, options: Option
     known = list(records)
     split = path / f"{options.split or 'train'}.json"
     write_rows((_row(record, options) for record in known), split, array=True)
-    labels = json.dumps(_labels(known, options.task), ensure_ascii=False, indent=4)
+    inventory = _inventory(options.task, known)
+    labels = json.dumps(labels_of(options.task, inventory), ensure_ascii=False, indent=4)
     (path / "labels.json").write_text(labels + "\n", encoding="utf-8", newline="")
 
 
@@ -152,13 +146,17 @@ def _row(record: Record, options: Options) -> dict[str, Any]:
     return dict(row)
 
 
-def _labels(records: Iterable[Record], task: Task) -> Json:
-    """The labels in order of appearance; for EE two lists, of event labels and of roles."""
-    golds = [record.gold for record in records]
-    if task == "NER":
-        return list(dict.fromkeys(entity.label for gold in golds for entity in gold.entities))
-    if task == "RE":
-        return list(dict.fromkeys(relation.label for gold in golds for relation in gold.relations))
-    events = [event for gold in golds for event in gold.events]
-    roles = dict.fromkeys(argument.role for event in events for argument in event.arguments)
-    return [list(dict.fromkeys(event.label for event in events)), list(roles)]
+def _inventory(task: Task, records: Iterable[Record]) -> Inventory:
+    """The labels that occur, in order of appearance."""
+    entities: dict[str, None] = {}
+    relations: dict[str, None] = {}
+    events: dict[str, dict[str, None]] = {}
+    for gold in (record.gold for record in records):
+        entities.update((entity.label, None) for entity in gold.entities)
+        relations.update((relation.label, None) for relation in gold.relations)
+        for event in gold.events:
+            roles = ((argument.role, None) for argument in event.arguments)
+            events.setdefault(event.label, {}).update(roles)
+    return Inventory(
+        (task,), tuple(entities), tuple(relations), {e: tuple(r) for e, r in events.items()}
+    )

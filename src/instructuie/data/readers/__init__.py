@@ -19,6 +19,7 @@ from instructuie.data.readers.columns import read_columns, read_parallel
 from instructuie.data.readers.deft import read_deft
 from instructuie.data.readers.dygie import read_dygie
 from instructuie.data.readers.events import read_casie, read_muc, read_phee
+from instructuie.data.readers.instructuie import read_instructuie
 from instructuie.data.readers.marked import read_causal_news, read_marked_pairs, read_semeval
 from instructuie.data.readers.markup import read_culotta, read_knowledgenet
 from instructuie.data.readers.measeval import read_measeval
@@ -32,7 +33,7 @@ from instructuie.data.readers.relations import (
     read_webnlg,
     read_zerorte,
 )
-from instructuie.data.readers.rows import read_instructuie, read_spert
+from instructuie.data.readers.rows import read_spert
 from instructuie.data.readers.sofc import read_sofc
 from instructuie.data.readers.tagged import read_tagged
 from instructuie.data.readers.token_events import (

@@ -1,4 +1,4 @@
-"""Rows of JSON, and the layouts that name mentions by their tokens or characters.
+"""Rows of JSON, and the layouts that name mentions by their tokens.
 
 `map_rows` is shared by every reader of JSON rows: a file is one JSON list or one object per line,
 told apart by its first character, and whatever is wrong with a row becomes a DataError that says
@@ -240,41 +240,6 @@ def _spert(row: Json, *, glue: Collection[str]) -> Record:
     )
     gold = Extraction(unique(entities), unique(relations))
     return Record(tokens.text, gold, str(row.get("orig_id", "")))
-
-
-def read_instructuie(path: Path, *, tokenized: bool = False) -> Iterator[Record]:
-    """InstructUIE: `sentence`, `entities` or `relations`, places as characters in `pos`.
-
-    A `pos` that is not the place of its `name` is replaced by the nearest place that is.
-    `tokenized`: the tokens stand apart and are joined to natural text.
-    """
-    join = TokenText.respaced if tokenized else TokenText.of_characters
-
-    def make(row: Json) -> Record:
-        text = join(row["sentence"])
-        entities = [
-            Entity(e["type"], _named(text, row["sentence"], e)) for e in row.get("entities", ())
-        ]
-        relations = []
-        for relation in row.get("relations", ()):
-            ends = [relation["head"], relation["tail"]]
-            head, tail = (_named(text, row["sentence"], end) for end in ends)
-            relations.append(Relation(relation["type"], head, tail))
-            entities += [
-                Entity(end["type"], mention)
-                for end, mention in zip(ends, (head, tail), strict=True)
-                if end.get("type", "NA") != "NA"
-            ]
-        return Record(text.text, Extraction(unique(entities), unique(relations)))
-
-    return map_rows(path, make)
-
-
-def _named(text: TokenText, sentence: str, item: Json) -> Mention:
-    found = nearest(sentence, item["name"].strip(), item["pos"][0])
-    if found is None or found.span is None:
-        raise ValueError(f"{item['name']!r} is not in the sentence")
-    return text.mention(found.span.start, found.span.end)
 
 
 def nearest(text: str, wanted: str, start: int, *, reach: int | None = None) -> Mention | None:

@@ -86,6 +86,10 @@ def _natural(spaced: str) -> str:
     return TokenText.of(spaced.split()).text
 
 
+_NAMED = re.compile(r"\(\([A-Z]+: ([^()]*)\)\)")
+"""What a tagger left around a name: `((NAM: Bachelor of Arts))`."""
+
+
 def read_gids(path: Path) -> Iterator[Record]:
     """GIDS: tab-separated `id id entity entity relation sentence`, `_` for blanks in entities.
 
@@ -98,6 +102,7 @@ def read_gids(path: Path) -> Iterator[Record]:
 def _gids(line: Json) -> Record | None:
     _, _, head, tail, label, sentence = line.split("\t")
     text = sentence.removesuffix("\r").replace("###END###", "").strip()
+    text = _NAMED.sub(r"\1", text).replace("``", '"').replace("''", '"')
     for end in sorted((head, tail), key=len, reverse=True):
         text = text.replace(end, end.replace("_", " "))
     head, tail = head.replace("_", " "), tail.replace("_", " ")
