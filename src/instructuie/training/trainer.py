@@ -60,6 +60,8 @@ def train(
         max_tokens=model.config.max_tokens,
     )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # cuDNN's attention makes a plan for every new shape, and here most batches have one of their own.
+    torch.backends.cuda.enable_cudnn_sdp(False)
     model.to(device)
     if settings.rounding:
         round_linears(model.encoder, model.layers)
