@@ -82,6 +82,20 @@ def write_json(prompt: Prompt, extraction: Extraction) -> str:
     return json.dumps({answer_key(prompt): rows}, ensure_ascii=False)
 
 
+def json_form(prompt: Prompt) -> str:
+    """The answer object as a model is told of it."""
+    if prompt.task.name == "EEA":
+        return '{"arguments": [{"role": "...", "text": "..."}]}'
+    label = '"label": "...", ' if prompt.task.labelled else ""
+    roles = ', "arguments": [{"role": "...", "text": "..."}]' if prompt.task.arguments else ""
+    items: Mapping[OptionKind, str] = {
+        "entity": f'{{{label}"text": "..."}}',
+        "relation": f'{{{label}"head": "...", "tail": "..."}}',
+        "event": f'{{{label}"trigger": "..."{roles}}}',
+    }
+    return f'{{"{answer_key(prompt)}": [{items[prompt.task.options]}]}}'
+
+
 def _object(properties: Json) -> Json:
     return {
         "type": "object",

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from instructuie.codec.grammar import Rule
 from instructuie.prompt import Prompt
 
 
@@ -21,6 +22,8 @@ class Request:
     """The rendered prompt, exactly as the model reads it."""
     prompt: Prompt
     """What it was rendered from."""
+    grammar: Rule | None = None
+    """What the completion may be, for engines that can hold a model to it; None: anything."""
 
 
 @dataclass(frozen=True, slots=True)
