@@ -353,17 +353,11 @@ def _text_decoder(
 ) -> Decoder:
     from instructuie.text_decoder import TextDecoder
 
-    instructions: dict[str, str] = {}
+    instructions = None
     if instruction_file is not None:
-        from instructuie.data.released_config import read_instructions
+        from instructuie.data.released_config import first_instructions
 
-        pools = read_instructions(Path(instruction_file))
-        # The first one, as the released code takes unless it is told otherwise.
-        every = (
-            (task, e.text) for task, pool in pools.items() for e in pool if e.kind == "zero-shot"
-        )
-        for task, text in every:
-            instructions.setdefault(task, text)
+        instructions = first_instructions(Path(instruction_file))
     return TextDecoder(engine, find_format(form, instructions))
 
 

@@ -44,11 +44,16 @@ class ItemScore:
 
 
 def ground(
-    extraction: Extraction, text: str, scores: Sequence[ItemScore] = ()
+    extraction: Extraction,
+    text: str,
+    scores: Sequence[ItemScore] = (),
+    *,
+    accents: bool = True,
 ) -> tuple[Result, tuple[Issue, ...]]:
     """Place the mentions of `extraction` in `text`.
 
     `scores` are those of its entities, relations and events, in this order; without them each is 1.
+    `accents` is False for mentions that were written without them, and without control characters.
 
     - The n-th equal mention of entities, and of triggers, takes the n-th place that is still free;
       longer mentions choose first, so that "York" leaves "New York" alone where it can.
@@ -60,7 +65,7 @@ def ground(
     an end or a trigger; a `repeat` issue each item that was said more often than the text has room.
     Without offsets, a relation said twice cannot be told from one between other equal words.
     """
-    return _Grounder(text).ground(extraction, scores)
+    return _Grounder(text, accents=accents).ground(extraction, scores)
 
 
 class _Place(NamedTuple):
@@ -74,8 +79,8 @@ class _Place(NamedTuple):
 
 
 class _Grounder:
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, *, accents: bool) -> None:
+        self.text, self.accents = text, accents
         self.issues: list[Issue] = []
         self.labels: dict[tuple[int, int], str] = {}
         """The entity label at each place that an entity has taken."""
@@ -183,7 +188,8 @@ class _Grounder:
     def find(self, mention: str) -> list[_Place]:
         """Whole words where there are any, else parts of words."""
         exact = {(at, at + len(mention)) for at in occurrences(mention, self.text)}
-        normalized = set(self.folded.find(Folded(mention).letters)) - exact
+        wanted = Folded(mention, bare=not self.accents).letters
+        normalized = set(self.folded.find(wanted)) - exact
         places = [_Place(*span, "exact") for span in exact]
         places += [_Place(*span, "normalized") for span in normalized]
         places.sort()
@@ -194,7 +200,7 @@ class _Grounder:
 
     @cached_property
     def folded(self) -> Folded:
-        return Folded(self.text)
+        return Folded(self.text, bare=not self.accents)
 
     def repeat(self, item: str) -> None:
         self.issues.append(Issue("repeat", f"{item!r} was said more often than it is in the text"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
@@ -116,7 +116,8 @@ class TextDecoder:
         if completion.truncated:
             parsed = _without_cut(parsed, len(written.rstrip()))
         kept, scores, off = _Matcher(prompt, _Scorer(completion)).match(parsed)
-        result, unplaced = ground(kept, prompt.text, scores)
+        accents = getattr(self.engine, "writes_accents", True)
+        result, unplaced = ground(kept, prompt.text, scores, accents=accents)
         issues = [*parsed.issues, *off, *unplaced]
         if completion.truncated:
             issues.append(_CUT)
@@ -224,7 +225,7 @@ class _Matcher:
             if self.prompt.task.given:
                 found = given.take(mention)
                 if found is None:
-                    self.not_given(mention.text)
+                    self.not_given(given, mention)
                     continue
                 (mention,) = found
             yield Entity(label, mention), self.scorer.of(place)
@@ -241,7 +242,7 @@ class _Matcher:
             if self.prompt.task.given:
                 found = given.take(head, tail)
                 if found is None:
-                    self.not_given(f"{head.text}, {tail.text}")
+                    self.not_given(given, head, tail)
                     continue
                 head, tail = found
             yield Relation(label, head, tail), self.scorer.of(place)
@@ -287,29 +288,44 @@ class _Matcher:
     def off_option(self, message: str) -> None:
         self.issues.append(Issue("off-option", message))
 
-    def not_given(self, said: str) -> None:
-        self.off_option(f"{said!r} is not one of the given items, or was said before")
+    def not_given(self, given: _Given, *said: Mention) -> None:
+        words = ", ".join(mention.text for mention in said)
+        if given.knows(*said):
+            self.issues.append(Issue("repeat", f"{words!r} was said more often than it is given"))
+        else:
+            self.off_option(f"{words!r} is not one of the given items")
 
 
 class _Given:
     """Given items by their words: equal ones are taken one after the other."""
 
     def __init__(self, items: Iterable[tuple[Mention, ...]]) -> None:
-        self.left: dict[tuple[str, ...], list[tuple[Mention, ...]]] = {}
-        for item in items:
-            self.left.setdefault(tuple(_folded(m.text) for m in item), []).append(item)
+        self.items = list(items)
+        self.left = list(self.items)
+
+    def knows(self, *said: Mention) -> bool:
+        return any(_same(self.items, said, form) for form in _FORMS)
 
     def take(self, *said: Mention) -> tuple[Mention, ...] | None:
-        left = self.left.get(tuple(_folded(m.text) for m in said))
-        return left.pop(0) if left else None
+        for form in _FORMS:
+            if same := _same(self.left, said, form):
+                self.left.remove(same[0])
+                return same[0]
+        return None
+
+
+def _same(
+    items: Iterable[tuple[Mention, ...]], said: Sequence[Mention], form: Callable[[str], str]
+) -> list[tuple[Mention, ...]]:
+    wanted = [form(mention.text) for mention in said]
+    return [item for item in items if [form(m.text) for m in item] == wanted and all(wanted)]
 
 
 def _choice(said: str, names: Sequence[str]) -> str | None:
-    """The name that was meant: written so, or else the only one that is the same when folded, or else
-    the only one with the same letters and digits, since some vocabularies lack braces and the like."""
+    """The name that was meant: written so, or else the only one that looks the same in some form."""
     if said in names:
         return said
-    for form in (_folded, _bare):
+    for form in _FORMS:
         wanted = form(said)
         same = [name for name in names if form(name) == wanted] if wanted else []
         if len(same) == 1:
@@ -324,4 +340,13 @@ def _folded(text: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def _bare(text: str) -> str:
-    return "".join(letter for letter in _folded(text) if letter.isalnum())
+    return "".join(letter for letter in Folded(text, bare=True).letters if letter.isalnum())
+
+
+def _ascii(text: str) -> str:
+    return _bare(text).encode("ascii", "ignore").decode()
+
+
+_FORMS = (_folded, _bare, _ascii)
+"""What a label or given mention looks like when case does not count, when only letters and digits do,
+and when only those do that every vocabulary has."""

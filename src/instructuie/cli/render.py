@@ -14,7 +14,12 @@ from instructuie.cli.labels import (
     SchemaOption,
     build_schema,
 )
-from instructuie.cli.model import ModelOption, load_extractor
+from instructuie.cli.model import (
+    AnyModelOption,
+    InstructionFileOption,
+    PromptFormatOption,
+    load_extractor,
+)
 from instructuie.schema import Schema
 from instructuie.tasks import find_task
 
@@ -38,12 +43,16 @@ def render(
     relations: RelationsOption = None,
     events: EventsOption = None,
     schema_file: SchemaOption = None,
-    model: ModelOption = None,
+    model: AnyModelOption = None,
+    prompt_format: PromptFormatOption = None,
+    instruction_file: InstructionFileOption = None,
 ) -> None:
     """Print the exact input that the model reads for one text and one task."""
     name = None if task is None else find_task(task.strip()).name
     schema = build_schema(entities, relations, events, schema_file)
-    extractor = load_extractor(model)
+    extractor = load_extractor(
+        model, prompt_format=prompt_format, instruction_file=instruction_file
+    )
     console.say(extractor.render(text, schema, task=name or _main_task(schema)))
 
 

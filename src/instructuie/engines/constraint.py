@@ -216,7 +216,7 @@ class Machine:
     def _span(self, stops: Stops, entry: int, *, quoted: bool) -> int:
         exit_ = self._node()
         self._enter(stops, entry, exit_, plain=True)
-        if quoted and self._vocabulary.writes('"'):
+        if quoted and self._can_quote(stops):
             mark = self._vocabulary.spell('"')
             inside, behind = self._node(), self._node()
             opened = self._node()
@@ -300,16 +300,16 @@ class Machine:
 
     def _writable(self, text: str) -> str:
         """Without what the vocabulary lacks; without quotes too, where it cannot escape these."""
-        writes = self._vocabulary.writes
-        if writes(text) and (writes("\\") or not set('"\\') & set(text)):
+        writes, escapes = self._vocabulary.writes, self._vocabulary.escapes
+        if writes(text) and (escapes or not set('"\\') & set(text)):
             return text
-        lost = '"\\' if not writes("\\") else ""
+        lost = "" if escapes else '"\\'
         return "".join(char for char in text if char not in lost and writes(char)).strip()
 
 
 def _escaped(view: View, vocabulary: Vocabulary) -> View:
     """The text as it stands between quotes: `"` and `\\` behind a backslash."""
-    slash = vocabulary.piece("\\") if vocabulary.style != "wordpiece" else None
+    slash = vocabulary.piece("\\") if vocabulary.escapes else None
     letters = bytearray()
     moved = []
     lost = set()

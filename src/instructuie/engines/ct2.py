@@ -102,6 +102,11 @@ class Ct2Engine:
     def settings(self) -> Mapping[str, Any]:
         return {"constrain": False, "max_new_tokens": self.max_new_tokens, **asdict(self.config)}
 
+    @property
+    def writes_accents(self) -> bool:
+        """False for uncased wordpieces, which drop accents and control characters."""
+        return type(self._tokenizer.decoder).__name__ != "WordPiece"
+
     def count(self, texts: Sequence[str]) -> list[int]:
         encoded = self._tokenizer.encode_batch(
             [_readable(text) for text in texts], add_special_tokens=False

@@ -49,8 +49,10 @@ def export(
     *,
     quantization: str = "int8",
     min_agreement: float = MIN_AGREEMENT,
+    card: str = "",
 ) -> Agreement | None:
-    """Write `output`; returns its agreement with the original in float32, None without prompts.
+    """Write `output`, with a card if there is one; returns its agreement with the original in float32,
+    None without prompts.
 
     Raises ModelError, and leaves `output` as it was, when that is below `min_agreement`.
     """
@@ -72,6 +74,8 @@ def export(
                     "or say with min_agreement what is enough"
                 )
             _write_config(folder, replace(config, agreement=round(agreement.share, 4)))
+        if card := card or original.card:
+            (folder / "README.md").write_text(card, encoding="utf-8")
         _put(folder, output)
     return agreement
 

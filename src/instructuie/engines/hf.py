@@ -110,6 +110,14 @@ class HfEngine:
 
         return Vocabulary.of(self.tokenizer)
 
+    @cached_property
+    def writes_accents(self) -> bool:
+        """False for uncased wordpieces, which drop accents and control characters."""
+        if not self._spells or self.vocabulary.style != "wordpiece":
+            return True
+        ids = self.tokenizer("é", add_special_tokens=False)["input_ids"]
+        return "é" in self.tokenizer.decode(ids)
+
     def count(self, texts: Sequence[str]) -> list[int]:
         clean = [_readable(text) for text in texts]
         encoded = self.tokenizer(clean, add_special_tokens=False, verbose=False)["input_ids"]

@@ -24,6 +24,7 @@ class ReplayEngine:
     """Says again what was recorded. A request without a recorded completion is one with an error."""
 
     max_input_tokens = 4096
+    writes_accents = True
 
     def __init__(self, completions: Iterable[tuple[str | None, Completion]], *, name: str) -> None:
         """`completions` come with their prompts, or None where they answer whatever is asked next."""

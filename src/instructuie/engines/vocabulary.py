@@ -75,6 +75,9 @@ class Vocabulary:
 
     def spell(self, text: str) -> bytes:
         """`text` as the model writes it, without the characters that it cannot write."""
+        if found := _SENTINEL.search(text):
+            before, after = self.spell(text[: found.start()]), self.spell(text[found.end() :])
+            return before + found[0].encode() + after
         if self.style == "wordpiece":
             return b"".join(piece for piece in map(self._wordpiece, self._words(text)) if piece)
         pieces = (self.piece(char) for char in self._blanks.sub(" ", text))
@@ -82,9 +85,17 @@ class Vocabulary:
 
     def writes(self, text: str) -> bool:
         """True when nothing of `text` is lost in spelling it."""
+        if found := _SENTINEL.search(text):
+            known = self.prefixes.get(found[0].encode(), -1) >= 0
+            return known and self.writes(text[: found.start()] + text[found.end() :])
         if self.style == "wordpiece":
             return self._tokenizer.unk_token not in self._words(text)
         return all(self.piece(char) is not None for char in text)
+
+    @property
+    def escapes(self) -> bool:
+        """Whether a quote can be written behind a backslash; wordpieces would put a blank between."""
+        return self.style != "wordpiece" and self.piece("\\") is not None
 
     def piece(self, char: str) -> bytes | None:
         """One character: as it is, in a form that means the same, or None."""
@@ -152,14 +163,17 @@ class Vocabulary:
         tokens = self._tokenizer.convert_ids_to_tokens(encoded["input_ids"])
         letters = bytearray()
         starts, ends, lost = [], set(), set()
-        for token, (start, end) in zip(tokens, encoded["offset_mapping"], strict=True):
-            if not within_word(text, start):
+        # A word of the tokenizer's may span one of ours, where it drops control characters.
+        begins = [not token.startswith("##") for token in tokens] + [True]
+        rows = zip(tokens, encoded["offset_mapping"], begins, begins[1:], strict=False)
+        for token, (start, end), first, last in rows:
+            if first and not within_word(text, start):
                 starts.append(len(letters))
             piece = self._wordpiece(token)
             if piece is None or not self._spelt(piece):
                 lost.add(len(letters))
             letters += piece or b"\0"
-            if not within_word(text, end):
+            if last and not within_word(text, end):
                 ends.add(len(letters))
         blanks = frozenset(at for at, letter in enumerate(letters) if letter == 0x20)
         return View(bytes(letters), tuple(starts), frozenset(ends), blanks, frozenset(lost))
