@@ -183,7 +183,7 @@ class Asking:
                 )
         frame = self.decoder.frame_length(singles[0])  # which every group repeats
         room = max(self.decoder.head_tokens - frame, 1)
-        count = -(-sum(cost - frame for cost in costs) // room)
+        count = max(-(-sum(cost - frame for cost in costs) // room), 1)
         size = -(-len(labels) // count)
         groups = [Schema(**{kind: labels[at : at + size]}) for at in range(0, len(labels), size)]
         return [part for group in groups for part in self._fitting(question, group, longest)]
