@@ -325,8 +325,9 @@ def test_render_shows_what_the_model_reads() -> None:
 
 @given(st.text(), st.text(st.sampled_from(list('AnBob metRome:;,"\\()\n')), max_size=40))
 def test_whatever_a_model_writes_becomes_items_or_issues(text: str, answer: str) -> None:
-    for say in (answer, f"person: {answer}", f"meet: {answer}, who: Ann"):
-        result = Extractor(engine=Scripted(lambda _, say=say: say)).extract(text, SCHEMA)
+    for written in (answer, f"person: {answer}", f"meet: {answer}, who: Ann"):
+        completion = Completion(written)
+        result = Extractor(engine=Scripted(lambda _: completion)).extract(text, SCHEMA)  # noqa: B023
         for mention in result.extraction.mentions():
             assert mention.span is not None
             assert text[mention.span.start : mention.span.end] == mention.text

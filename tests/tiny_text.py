@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
+import re
 import string
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,20 +27,20 @@ SAMPLE = (
 
 
 def sentencepiece_like() -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram())
+    """Pieces are the words of the sample and all its letters but a few; each word costs less than
+    its letters."""
+    special = ["<pad>", "</s>", "<unk>", *(f"<extra_id_{n}>" for n in range(7))]
+    words = dict.fromkeys(re.findall(r"\w+", " ".join(SAMPLE)))
+    letters = [letter for letter in dict.fromkeys("".join(SAMPLE)) if letter not in " {}~<>\\^\t"]
+    pieces = [(f"\u2581{word}", -5.0) for word in words] + [(letter, -6.0) for letter in letters]
+    vocabulary = [(token, 0.0) for token in special] + [("\u2581", -4.0), *dict(pieces).items()]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=2, byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKC(), normalizers.Replace(_regex(r"\s+"), " ")]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=400,
-        special_tokens=["<pad>", "</s>", "<unk>", *(f"<extra_id_{n}>" for n in range(7))],
-        unk_token="<unk>",
-        show_progress=False,
-    )
-    lacking = str.maketrans("", "", "{}~<>\\^")
-    tokenizer.train_from_iterator(_repeated(lacking), trainer)
+    tokenizer.add_special_tokens(special)
     return tokenizer
 
 
@@ -54,7 +54,7 @@ def byte_level() -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_repeated({}), trainer)
+    tokenizer.train_from_iterator(SAMPLE * 5, trainer)
     return tokenizer
 
 
@@ -62,11 +62,6 @@ def _regex(pattern: str) -> Any:
     from tokenizers import Regex
 
     return Regex(pattern)
-
-
-def _repeated(table: Any) -> Iterator[str]:
-    for _ in range(5):
-        yield from (text.translate(table) for text in SAMPLE)
 
 
 @cache

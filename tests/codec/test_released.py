@@ -30,7 +30,8 @@ GIVEN = Extraction(
     (Relation("", ANN, ROME), Relation("", ROME, ANN)),
     (Event("attack", HIT),),
 )
-INSTRUCTIONS = {task: f"Do {task}. \n" for task in TASKS} | {"EET": "Do EET. "}
+INSTRUCTIONS: dict[str, str] = {task: f"Do {task}. \n" for task in TASKS}
+INSTRUCTIONS["EET"] = "Do EET. "
 
 PROMPTS = {
     "NER": "Do NER. \nOption: person, place's \nText: Ann's plane hit {Rome} , again . \nAnswer:",

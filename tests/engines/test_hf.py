@@ -138,7 +138,9 @@ def test_an_untrained_model_says_only_what_was_asked_and_is_there(kind: str, tas
 @pytest.mark.parametrize("kind", ["t5", "gpt"])
 def test_scores_are_probabilities(kind: str) -> None:
     found = Extractor(engine=engine(kind)).extract(TEXTS[1], SCHEMA, overlap="all")
-    scores = [item.score for item in (*found.entities, *found.relations, *found.events)]
+    scores = [entity.score for entity in found.entities]
+    scores += [relation.score for relation in found.relations]
+    scores += [event.score for event in found.events]
     assert scores
     assert all(0 <= score <= 1 for score in scores)
 
@@ -177,7 +179,7 @@ def test_a_text_of_any_length_is_read_in_windows() -> None:
     text = " ".join(f"Ann {n} saw Bob in Oslo." for n in range(400))
     result = Extractor(engine=engine("t5", batch_size=64)).extract(text, entities=["person"])
     assert result.windows > 5
-    assert max(entity.start for entity in result.entities) > len(text) * 0.8
+    assert not result.truncated
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from instructuie.codec.escape import Stops, write_part
 from instructuie.codec.grammar import Either, Part, Repeat, Rule, TextSpan, Then, Words
@@ -57,7 +58,6 @@ class Machine:
 
     def __init__(self, rule: Rule, text: str, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._views: dict[bool, View] = {}
         self._text = text
         self._edges: list[dict[int, int]] = [{}]
         self._empty: list[list[int]] = [[]]
@@ -235,14 +235,13 @@ class Machine:
     def _table(self, stops: Stops, *, plain: bool) -> SpanTable:
         key = (stops if plain else "", plain)
         if key not in self._tables:
-            self._tables[key] = SpanTable(self._view(plain), stops, plain=plain)
+            view = self._view if plain else _escaped(self._view, self._vocabulary)
+            self._tables[key] = SpanTable(view, stops, plain=plain)
         return self._tables[key]
 
-    def _view(self, plain: bool) -> View:
-        if plain not in self._views:
-            view = self._vocabulary.view(self._text)
-            self._views[plain] = view if plain else _escaped(view, self._vocabulary)
-        return self._views[plain]
+    @cached_property
+    def _view(self) -> View:
+        return self._vocabulary.view(self._text)
 
     def _possible(self, rule: Rule) -> bool:
         """Whether anything can be written by a rule: a text without words has no spans."""

@@ -170,23 +170,30 @@ def _begin(stepper: Stepper, begins: Sequence[int]) -> Tensor:
 
 def _choose(scores: Tensor, walks: Sequence[Walk | None]) -> tuple[Tensor, Tensor]:
     """(B,) the best token of each row, -1 where none may follow, and its log-probability."""
-    scores = scores.float()
-    rows: list[int] = []
-    tokens: list[int] = []
-    for row, walk in enumerate(walks):
-        if walk is not None:
-            allowed = walk.allowed()
-            rows += [row] * len(allowed)
-            tokens += allowed
-    if any(walk is not None for walk in walks):
-        places = torch.tensor([rows, tokens], device=scores.device, dtype=torch.long)
-        barred = torch.full_like(scores, -torch.inf)
-        barred[torch.tensor([walk is None for walk in walks], device=scores.device)] = 0.0
-        barred[places[0], places[1]] = 0.0
-        scores = scores + barred
+    if all(walk is None for walk in walks):
+        return _best(scores.float())
+    allowed = [None if walk is None else walk.allowed() for walk in walks]
+    if None in allowed:
+        free = torch.tensor([tokens is None for tokens in allowed], device=scores.device)
+        any_, held = _best(scores.float()), _choose_among(scores, [a or [] for a in allowed])
+        return torch.where(free, any_[0], held[0]), torch.where(free, any_[1], held[1])
+    return _choose_among(scores, [tokens or [] for tokens in allowed])
+
+
+def _best(scores: Tensor) -> tuple[Tensor, Tensor]:
     best, chosen = scores.max(1)
-    log_probs = best - scores.logsumexp(1)
-    return torch.where(best == -torch.inf, -1, chosen), log_probs
+    return chosen, best - scores.logsumexp(1)
+
+
+def _choose_among(scores: Tensor, allowed: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    """Looks only at what is allowed, which is little beside a vocabulary."""
+    widest = max(max(map(len, allowed)), 1)
+    padded = [[*tokens, *[-1] * (widest - len(tokens))] for tokens in allowed]
+    tokens = torch.tensor(padded, device=scores.device)  # (B, A)
+    picked = scores.gather(1, tokens.clamp(min=0)).float().masked_fill(tokens < 0, -torch.inf)
+    at, log_probs = _best(picked)
+    # In a row where nothing is allowed the best is padding, -1.
+    return tokens.gather(1, at[:, None])[:, 0], log_probs
 
 
 def _take(
