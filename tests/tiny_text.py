@@ -76,6 +76,7 @@ def text_folder(kind: str, *, layers: int = 1) -> Path:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3)  # so that the next token is far from equally likely
+        model.get_input_embeddings().weight[len(tokenizer) :] = 0  # as no training ever met them
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

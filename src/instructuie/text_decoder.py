@@ -323,8 +323,6 @@ def _same(
 
 def _choice(said: str, names: Sequence[str]) -> str | None:
     """The name that was meant: written so, or else the only one that looks the same in some form."""
-    if said in names:
-        return said
     for form in _FORMS:
         wanted = form(said)
         same = [name for name in names if form(name) == wanted] if wanted else []
@@ -347,6 +345,6 @@ def _ascii(text: str) -> str:
     return _bare(text).encode("ascii", "ignore").decode()
 
 
-_FORMS = (_folded, _bare, _ascii)
-"""What a label or given mention looks like when case does not count, when only letters and digits do,
-and when only those do that every vocabulary has."""
+_FORMS = (str, _folded, _bare, _ascii)
+"""What a label or given mention looks like as it is, when case does not count, when only letters and
+digits do, and when only those do that every vocabulary has."""
