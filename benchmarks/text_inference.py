@@ -181,7 +181,8 @@ def faults(requests: Sequence[Request], completions: Sequence[Completion]) -> di
         result = decoder.read(request.prompt, completion)
         counts["items"] += len(result.entities)
         for issue in result.issues:
-            if issue.kind in counts:
+            # What the limit cut in the middle cannot be read, and is no fault of the grammar's.
+            if issue.kind in counts and not (issue.kind == "unparsable" and completion.truncated):
                 counts[issue.kind] += 1
     return counts
 

@@ -9,8 +9,9 @@ import pytest
 
 from instructuie.codec.formats import PlainFormat
 from instructuie.engines import CT2_CONFIG, is_text_model, open_engine
+from instructuie.engines.agreement import Agreement
 from instructuie.engines.base import Request
-from instructuie.engines.ct2_export import Agreement, compare, export
+from instructuie.engines.ct2_export import compare, export
 from instructuie.errors import ModelError, TextError
 from instructuie.extractor import Extractor
 from instructuie.prompt import Prompt

@@ -6,12 +6,13 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from instructuie.codec.formats import PromptFormat
 from instructuie.engines import CT2_CONFIG
+from instructuie.engines.agreement import Agreement
 from instructuie.engines.base import Engine, Request
 from instructuie.engines.ct2 import Ct2Config, Ct2Engine
 from instructuie.engines.hf import HfEngine
@@ -26,19 +27,6 @@ _BART: dict[str, object] = {
     "add_final_layer_norm": False,
 }
 """What the converter asks of a BART's configuration, which no longer has it written out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far two engines say the same."""
-
-    same: int
-    either: int
-
-    @property
-    def share(self) -> float:
-        """Items that both said, of the items that either said, counted as F1."""
-        return self.same / self.either if self.either else 1.0
 
 
 def export(
