@@ -333,6 +333,11 @@ def test_whatever_a_model_writes_becomes_items_or_issues(text: str, answer: str)
             assert text[mention.span.start : mention.span.end] == mention.text
 
 
+def test_settings_say_what_answers_depend_on() -> None:
+    settings = extractor(prompt_format="sel").settings
+    assert settings == {"engine": "scripted", "prompt_format": "sel"}
+
+
 def test_formats_are_for_language_models(tmp_path: Any) -> None:
     with pytest.raises(ModelError, match="is no language model"):
         Extractor(tmp_path, prompt_format="plain")

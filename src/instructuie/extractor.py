@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from instructuie.asking import Asking, Decoder, Job, OnOverflow, Question, Settings
 from instructuie.codec.formats import PromptFormat, find_format
@@ -83,6 +84,11 @@ class Extractor:
     def card(self) -> str:
         """The model card (Markdown): data, licences, training command and results."""
         return self._decoder.card
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What a language model's answers depend on besides its weights, as JSON values."""
+        return self._decoder.settings()
 
     def extract(
         self,

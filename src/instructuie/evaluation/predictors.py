@@ -155,6 +155,6 @@ def _fingerprint(folder: Path) -> str:
     """SHA-256 over the files of a model, shortened."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".onnx", ".json", ".safetensors", ".bin"):
+        if path.suffix in (".onnx", ".json", ".safetensors"):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
