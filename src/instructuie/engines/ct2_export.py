@@ -16,9 +16,9 @@ from instructuie.engines.agreement import Agreement
 from instructuie.engines.base import Engine, Request
 from instructuie.engines.ct2 import Ct2Config, Ct2Engine
 from instructuie.engines.hf import HfEngine
+from instructuie.engines.hf_load import quiet
 from instructuie.errors import MissingExtraError, ModelError
 from instructuie.prompt import Prompt
-from instructuie.types import Extraction
 
 MIN_AGREEMENT = 0.99
 _BART: dict[str, object] = {
@@ -76,17 +76,17 @@ def compare(
     same = either = 0
     answers = zip(prompts, first.complete(requests), second.complete(requests), strict=True)
     for prompt, one, other in answers:
-        left, right = (_items(form.read(prompt, said.text).extraction) for said in (one, other))
+        left, right = (_items(form, prompt, said.text) for said in (one, other))
         same += 2 * len(left & right)
         either += len(left) + len(right)
     return Agreement(same, either)
 
 
-def _items(extraction: Extraction) -> set[str]:
-    """Each item as one string; an empty answer is one too, or an answer gone wrong would be free."""
-    row = extraction.to_dict()
+def _items(form: PromptFormat, prompt: Prompt, completion: str) -> set[str]:
+    """Each item as one string; an answer without any is one too, or one gone wrong would be free."""
+    row = form.read(prompt, completion).extraction.to_dict()
     items = {json.dumps([kind, item]) for kind, found in row.items() for item in found}
-    return items or {"nothing"}
+    return items or {completion.strip()}
 
 
 def _convert(source: Path, folder: Path, quantization: str) -> None:
@@ -102,7 +102,8 @@ def _convert(source: Path, folder: Path, quantization: str) -> None:
         _complete_config(readable / "config.json")
         try:
             converter = TransformersConverter(str(readable), copy_files=["tokenizer.json"])
-            converter.convert(str(folder), quantization=quantization)
+            with quiet():
+                converter.convert(str(folder), quantization=quantization)
         except Exception as error:  # the converter raises whatever comes up
             raise ModelError(f"CTranslate2 cannot convert {source}: {error}") from error
 

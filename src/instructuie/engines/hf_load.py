@@ -43,7 +43,7 @@ def load_model(
     if quantize is not None:
         options |= {"quantization_config": _fewer_bits(quantize, torch), "device_map": device}
     try:
-        with _quiet():
+        with quiet():
             loaded = _auto_class(source).from_pretrained(
                 source, use_safetensors=True, trust_remote_code=False, **options
             )
@@ -57,7 +57,7 @@ def load_model(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the progress bars of transformers, which would go to the terminal of the caller."""
     from transformers.utils import logging as library_logging
 
