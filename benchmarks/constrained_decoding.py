@@ -64,6 +64,9 @@ def main() -> None:
             rows[f"{kind} untrained"] = both(engine, prompts)
             loss = learn(engine, train, args.steps)
             rows[f"{kind} trained"] = both(engine, prompts) | {"loss": round(loss, 3)}
+            if args.keep:
+                model.save_pretrained(args.keep / kind)
+                tokenizer.save_pretrained(args.keep / kind)
     row = {"texts": len(prompts), "train_steps": args.steps, "models": rows}
     print(json.dumps(row, indent=1))
     if args.results:
@@ -80,6 +83,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--limit", type=int, default=64, help="tokens of an answer at most")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--keep", type=Path, help="save the trained models here")
     parser.add_argument("--results", type=Path)
     return parser.parse_args()
 

@@ -38,6 +38,8 @@ from instructuie.types import (
 WINDOW_TOKENS = 512
 """Prompts are made up to this length, also where a model could read more: answers to longer ones get
 long themselves, and T5 models were trained on prompts up to it."""
+MARGIN = 8
+"""Tokens kept free: lengths are added up from pieces of a prompt, and tokenizers add tokens of their own."""
 _COUNTS_KEPT = 200_000
 
 
@@ -47,7 +49,7 @@ class TextDecoder:
     def __init__(self, engine: Engine, form: PromptFormat, *, card: str = "") -> None:
         self.engine, self.format = engine, form
         self.card = card or getattr(engine, "card", "") or f"# {engine.name}\n"
-        self.max_tokens = engine.max_input_tokens
+        self.max_tokens = engine.max_input_tokens - MARGIN
         self.window_tokens = min(self.max_tokens, WINDOW_TOKENS)
         self.head_tokens = self.window_tokens // 2
         self.min_text_tokens = self.given_tokens = self.window_tokens // 8

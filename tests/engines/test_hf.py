@@ -210,7 +210,12 @@ def test_a_folder_is_known_by_its_configuration(kind: str, tmp_path: Path) -> No
     assert opened.name == "bert-base"
 
 
-def test_other_things_are_no_language_models(tmp_path: Path) -> None:
+def test_other_things_are_no_language_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    assert not is_text_model("runs/missing")
     (tmp_path / "config.json").write_text('{"format": "instructuie-pointer-2"}')
     assert not is_text_model(tmp_path)
     assert not is_text_model(None)

@@ -22,8 +22,8 @@ CT2_CONFIG = "instructuie-ct2.json"
 def is_text_model(model: str | Path | None) -> bool:
     """Whether this names a language model rather than a pointer model.
 
-    A folder is known by its configuration, never by its name. A string `organisation/model` that is
-    no file here names a model on the Hugging Face hub.
+    A folder is known by its configuration, never by its name. A string `organisation/model` names a
+    model on the Hugging Face hub, unless there is a folder `organisation` here.
     """
     if model is None:
         return False
@@ -31,7 +31,8 @@ def is_text_model(model: str | Path | None) -> bool:
     if path.is_file():
         return path.suffix == ".jsonl"
     if not path.exists():
-        return isinstance(model, str) and _HUB_NAME.fullmatch(model) is not None
+        named = isinstance(model, str) and _HUB_NAME.fullmatch(model) is not None
+        return named and not path.parent.is_dir()  # rather a slip in a path than a name
     if any((path / name).is_file() for name in ("adapter_config.json", CT2_CONFIG)):
         return True
     return "model_type" in _config(path)

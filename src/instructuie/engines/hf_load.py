@@ -50,7 +50,10 @@ def load_model(
         named = model if base is None or _has_tokenizer(Path(model)) else base
         tokenizer = AutoTokenizer.from_pretrained(str(named), trust_remote_code=False)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelError(f"cannot load the language model {source}: {_brief(error)}") from error
+        where = "" if Path(source).exists() else " (no folder here, so a name on the hub)"
+        raise ModelError(
+            f"cannot load the language model {source}{where}: {_brief(error)}"
+        ) from error
     if base is not None:
         loaded = _with_adapter(loaded, Path(model), merge=quantize is None)
     return (loaded if quantize is not None else loaded.to(device)), tokenizer
