@@ -59,6 +59,11 @@ def test_render_shows_the_prompt(tmp_path: Path, instructions: Path) -> None:
     options = ("--prompt-format", "released", "--instruction-file", instructions)
     released = run("render", TEXT, "-e", "person", "-m", model, *options).output
     assert released == "List them. \nOption: person \nText: Ann met Bob in Rome. \nAnswer:\n"
+    named = run(
+        *("render", TEXT, "-e", "person", "-m", model, *options),
+        *("--task-name", "--data-set-name", "CoNLL 2003"),
+    )
+    assert named.output == "Task:NER\nDataset:CoNLL 2003\n" + released
     sel = run("render", TEXT, "-e", "person", "-m", model, "--prompt-format", "sel").output
     assert sel == "<spot> person <extra_id_2> Ann met Bob in Rome.\n"
 
@@ -69,6 +74,7 @@ def test_render_shows_the_prompt(tmp_path: Path, instructions: Path) -> None:
         (["--prompt-format", "released"], "needs the instruction file"),
         (["--prompt-format", "plain", "--instruction-file", "{file}"], "is for the prompt format"),
         (["--prompt-format", "released", "--instruction-file", "missing.json"], "missing.json"),
+        (["--prompt-format", "plain", "--task-name"], "are for --prompt-format released"),
     ],
 )
 def test_formats_that_cannot_be_had_are_explained(

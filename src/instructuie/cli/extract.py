@@ -26,9 +26,11 @@ from instructuie.cli.model import (
     AnyModelOption,
     ApiOption,
     ConstrainOption,
+    DataSetNameOption,
     InstructionFileOption,
     PromptFormatOption,
     QuantizeOption,
+    TaskNameOption,
     ThreadsOption,
     load_extractor,
 )
@@ -115,6 +117,8 @@ def extract(
     api: ApiOption = None,
     prompt_format: PromptFormatOption = None,
     instruction_file: InstructionFileOption = None,
+    task_name: TaskNameOption = False,
+    data_set_name: DataSetNameOption = "",
     constrain: ConstrainOption = True,
     quantize: QuantizeOption = None,
 ) -> None:
@@ -132,6 +136,8 @@ def extract(
         api=api,
         prompt_format=prompt_format,
         instruction_file=instruction_file,
+        task_name=task_name,
+        data_set_name=data_set_name,
         constrain=constrain,
         quantize=quantize,
     )

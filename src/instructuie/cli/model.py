@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from instructuie.errors import ConfigError
+
 ModelOption = Annotated[
     Path | None,
     typer.Option(
@@ -77,6 +79,22 @@ InstructionFileOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+TaskNameOption = Annotated[
+    bool,
+    typer.Option(
+        "--task-name",
+        help="Begin released prompts with a line that names the task.",
+        rich_help_panel=_PANEL,
+    ),
+]
+DataSetNameOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Begin released prompts with a line that names a data set.",
+        rich_help_panel=_PANEL,
+    ),
+]
 ConstrainOption = Annotated[
     bool,
     typer.Option(
@@ -101,19 +119,39 @@ def load_extractor(
     api: str | None = None,
     prompt_format: PromptFormats | None = None,
     instruction_file: Path | None = None,
+    task_name: bool = False,
+    data_set_name: str = "",
     constrain: bool = True,
     quantize: Quantized | None = None,
 ) -> Any:
     """The extractor of a model, or of the built-in one. Raises ModelError, MissingExtraError."""
     from instructuie.extractor import Extractor
 
+    form: Any = prompt_format and prompt_format.value
+    if task_name or data_set_name:
+        form = _released(prompt_format, instruction_file, task_name, data_set_name)
+        instruction_file = None
     return Extractor(
         model,
         api=api,
-        prompt_format=prompt_format and prompt_format.value,
+        prompt_format=form,
         instruction_file=instruction_file,
         constrain=constrain,
         quantize=quantize.value if quantize else None,
         threads=threads,
         batch_size=batch_size,
     )
+
+
+def _released(
+    form: PromptFormats | None, file: Path | None, task_name: bool, data_set_name: str
+) -> Any:
+    from instructuie.codec.released import ReleasedFormat
+    from instructuie.data.released_config import first_instructions
+
+    if form is not PromptFormats.released or file is None:
+        raise ConfigError(
+            "--task-name and --data-set-name are for --prompt-format released with an "
+            "--instruction-file"
+        )
+    return ReleasedFormat(first_instructions(file), task_name=task_name, data_set=data_set_name)

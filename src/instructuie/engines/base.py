@@ -48,7 +48,11 @@ class Completion:
 
 
 class Engine(Protocol):
-    """A language model that completes prompts."""
+    """A language model that completes prompts.
+
+    It may also have `card` (Markdown), `settings()` (what its answers depend on, as JSON values), and
+    `writes_accents`, which is False where mentions come back without accents and control characters.
+    """
 
     @property
     def name(self) -> str:
