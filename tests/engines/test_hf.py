@@ -58,16 +58,7 @@ def test_free_answers_are_those_of_generate(kind: str) -> None:
     ours = engine(kind, constrain=False)
     for request, completion in zip(requests(), ours.complete(requests()), strict=True):
         ids = ours.tokenizer(request.text, return_tensors="pt")["input_ids"]
-        out = ours.model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            max_new_tokens=30,
-            do_sample=False,
-            pad_token_id=0,
-            eos_token_id=list(ours.ends),
-        )[0].tolist()
-        new = out[1:] if ours.seq2seq else out[ids.shape[1] :]
-        new = [token for token in new if token not in ours.ends]
+        new = written_ids(ours, ids)
         assert completion.text == "".join(ours._texts(new))
         assert len(completion.tokens) == len(new)
 

@@ -103,12 +103,7 @@ def _items(prompt: Prompt) -> Rule:
         case "EP":
             return Repeat(pair, "; ")
         case "EPR":
-            ends = [(r.head.text, r.tail.text) for r in prompt.given.relations]
-            pairs = (
-                then(Part(head, LISTED, given=True), ", ", Part(tail, LAST, given=True))
-                for head, tail in dict.fromkeys(ends)
-            )
-            return Repeat(then(label, Either(tuple(pairs))), "; ")
+            return Repeat(then(label, given_pairs(prompt, LISTED, LAST)), "; ")
         case "EE":
             return Repeat(Either(tuple(_events(prompt))), "; ")
         case "EEA":
@@ -122,6 +117,13 @@ def _events(prompt: Prompt) -> Iterable[Rule]:
         roles = one_of(event.role_names, ROLE)
         argument = then(", ", roles, ": ", TextSpan(LISTED))
         yield then(head, perhaps(Repeat(argument)))
+
+
+def given_pairs(prompt: Prompt, head: Stops, tail: Stops) -> Either:
+    """Each given pair as `head, tail`."""
+    ends = dict.fromkeys((r.head.text, r.tail.text) for r in prompt.given.relations)
+    pairs = (then(Part(h, head, given=True), ", ", Part(t, tail, given=True)) for h, t in ends)
+    return Either(tuple(pairs))
 
 
 def given_roles(prompt: Prompt) -> Sequence[str]:

@@ -26,6 +26,7 @@ from instructuie.codec.grammar import (
     Rule,
     TextSpan,
     Words,
+    given_pairs,
     given_roles,
     one_of,
     perhaps,
@@ -251,9 +252,7 @@ def _items(prompt: Prompt) -> Rule:
         case "EP":
             return Repeat(pair, "; ")
         case "EPR":
-            ends = dict.fromkeys((r.head.text, r.tail.text) for r in prompt.given.relations)
-            pairs = (then(_given(head), ", ", _given(tail)) for head, tail in ends)
-            return Repeat(then(label, Either(tuple(pairs))), "; ")
+            return Repeat(then(label, given_pairs(prompt, UNQUOTED, UNQUOTED)), "; ")
         case "EE":
             return Repeat(Either(tuple(map(_event_rule, prompt.schema.events))), " , ")
         case "EET":
@@ -264,10 +263,6 @@ def _items(prompt: Prompt) -> Rule:
             return Repeat(then(last, ": ", roles), "; ")
         case _:
             return Repeat(then(label, last), "; ")
-
-
-def _given(mention: str) -> Part:
-    return Part(mention, UNQUOTED, given=True)
 
 
 def _event_rule(event: EventLabel) -> Rule:
