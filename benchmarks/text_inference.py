@@ -7,8 +7,8 @@ weights in the shape of BART on MiniLM (30M parameters) from the package `gt-all
 
 - recipe     the released recipe: batches of 16 in the order of the file, padded to the longest prompt,
              float32, `generate` of transformers
-- hf         our loop: sorted by length, batches by number of tokens, bfloat16 where the processor
-             computes with it, rows taken out as they end; without and with the grammar
+- hf         our loop: sorted by length, batches by number of tokens, rows taken out as they end;
+             also held to the grammar (hf-constrained), and in int8 (hf-int8)
 - ct2        CTranslate2 in int8
 
 The constrained runs also count labels that were not asked for and spans that are not in the text (of
@@ -75,7 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-new-tokens", type=int, default=50, help="the release has 50")
-    parser.add_argument("--systems", default="recipe,hf,hf-constrained,ct2")
+    parser.add_argument("--systems", default="recipe,hf,hf-constrained,hf-int8,ct2")
     parser.add_argument("--results", type=Path)
     return parser.parse_args()
 
@@ -94,8 +94,8 @@ def make_systems(folder: Path, ct2: Path, args: argparse.Namespace) -> dict[str,
     makers: dict[str, Callable[[], Run]] = {
         "recipe": lambda: Recipe(folder, limit),
         "hf": lambda: HfEngine.load(folder, constrain=False, max_new_tokens=limit).complete,
-        "hf-float32": lambda: (
-            HfEngine.load(folder, constrain=False, dtype="float32", max_new_tokens=limit).complete
+        "hf-int8": lambda: (
+            HfEngine.load(folder, constrain=False, quantize="int8", max_new_tokens=limit).complete
         ),
         "hf-constrained": lambda: HfEngine.load(folder, max_new_tokens=limit).complete,
         "ct2": lambda: ct2_engine(folder, ct2, limit, threads=args.threads).complete,

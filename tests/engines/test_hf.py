@@ -258,9 +258,31 @@ def test_an_adapter_is_loaded_onto_its_base(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_used_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="dtype is 'float16', expected"):
         load_model(text_folder("t5"), dtype="float16")
+    with pytest.raises(
+        ConfigError, match="quantize is 'int4'; a processor computes with int8 only"
+    ):
+        load_model(text_folder("t5"), quantize="int4", device="cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"instructuie\[quant\]"):
-        load_model(text_folder("t5"), quantize="int8")
+        load_model(text_folder("t5"), quantize="int8", device="cuda")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_in_int8_says_nearly_the_same(kind: str) -> None:
+    small = HfEngine.load(text_folder(kind), quantize="int8", device="cpu", max_new_tokens=1)
+    exact = engine(kind)
+    exact.max_new_tokens, kept = 1, exact.max_new_tokens
+    try:
+        pairs = zip(small.complete(requests()), exact.complete(requests()), strict=True)
+        firsts = [[c.tokens[0] for c in pair if c.tokens] for pair in pairs]
+    finally:
+        exact.max_new_tokens = kept
+    close = [
+        abs(one.log_prob - other.log_prob) < 0.5
+        for one, other in (f for f in firsts if len(f) == 2)
+    ]
+    assert len(close) == len(TEXTS)
+    assert sum(close) >= len(TEXTS) - 1
 
 
 def test_bfloat16_is_used_where_it_is_asked_for() -> None:

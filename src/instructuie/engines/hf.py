@@ -77,7 +77,8 @@ class HfEngine:
     ) -> HfEngine:
         """A folder, an adapter folder of peft, or a name on the hub.
 
-        `dtype` is float32, bfloat16 or auto: bfloat16 where the hardware computes with it.
+        `dtype` is float32, bfloat16 or auto: bfloat16 on GPUs that compute with it. `quantize` is int8
+        or, on GPUs, int4.
 
         Raises ModelError, MissingExtraError.
         """
