@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instructuie.errors import ModelError, SchemaError, TaskError, TextError
-from instructuie.extractor import HEAD_TOKENS, WINDOW_TOKENS, Extractor
+from instructuie.extractor import Extractor
+from instructuie.pointer.decoder import HEAD_TOKENS, WINDOW_TOKENS
 from instructuie.schema import Schema
 from instructuie.types import Result
 from tests.tiny import exported_folder

@@ -41,8 +41,13 @@ def test_using_a_schema_loads_nothing_heavy() -> None:
         "instructuie.cli.train",
         "instructuie.data.load",
         "instructuie.evaluation.counts",
+        "instructuie.engines",
+        "instructuie.engines.constraint",
+        "instructuie.engines.ct2",
+        "instructuie.engines.replay",
         "instructuie.extractor",
         "instructuie.pointer.runtime",
+        "instructuie.text_decoder",
     ],
 )
 def test_only_training_loads_torch(module: str) -> None:

@@ -2,60 +2,93 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any
 
-from instructuie.chunking import Window, windows
-from instructuie.errors import ModelError, SchemaError, TaskError, TextError
-from instructuie.merging import Overlap, confident, merge, place
-from instructuie.pointer.runtime import PointerRuntime
-from instructuie.pointer.words import split_words
+from instructuie.asking import Asking, Decoder, Job, OnOverflow, Question, Settings
+from instructuie.codec.formats import PromptFormat, find_format
+from instructuie.engines import Quantize, is_text_model, open_engine
+from instructuie.engines.base import Engine
+from instructuie.errors import ModelError, SchemaError, TaskError
+from instructuie.merging import Overlap, merge, place
 from instructuie.progress import Progress, Silent
 from instructuie.prompt import Prompt
 from instructuie.schema import EventLabel, EventsLike, LabelsLike, Schema
-from instructuie.tasks import Task, find_task
+from instructuie.tasks import find_task
 from instructuie.types import Entity, Event, Extraction, Issue, Mention, Relation, Result, Span
 
-OnOverflow = Literal["chunk", "error", "truncate"]
 Place = tuple[int, int]
 """(start, end) characters of a given mention."""
-
-WINDOW_TOKENS = 224
-"""Length of a prompt; the built-in model was trained on prompts up to this length."""
-HEAD_TOKENS = 120
-"""Instruction and options take at most so many tokens; more labels are asked in groups."""
-MIN_TEXT_TOKENS = 64
 
 
 class Extractor:
     """Extracts entities, relations and events from text, by labels that are chosen in each call.
 
     `Extractor()` loads the model that comes with the package; `Extractor(folder)` any exported
-    pointer model. `threads` is the number of processor threads (default: all cores), `batch_size`
-    how many prompts are read side by side. One extractor may be used by several threads.
+    pointer model, or a language model that writes its answers: a folder in the form of transformers
+    or CTranslate2, or the name of one on the Hugging Face hub (`google/flan-t5-large`).
+    `Extractor(api=address, model=name)` asks an OpenAI-compatible endpoint, `Extractor(engine=...)`
+    an engine of yours.
 
-    Raises ModelError when the model cannot be loaded.
+    `threads` is the number of processor threads (default: all cores), `batch_size` how many prompts
+    are read side by side. One extractor may be used by several threads. For language models only:
+
+    - `prompt_format`: `plain` (ours), `released` (that of the InstructUIE release, with its
+      `instruction_file`), `sel` (UIE's), `json` (the default with `api`), or an object of yours
+    - `constrain`: whether a model that runs here may write only what the prompt and its text allow
+    - `quantize`: `int8` or `int4` weights
+
+    Raises ModelError when the model cannot be loaded, MissingExtraError when it needs more packages.
     """
 
     def __init__(
-        self, model: str | Path | None = None, *, threads: int | None = None, batch_size: int = 32
+        self,
+        model: str | Path | None = None,
+        *,
+        engine: Engine | None = None,
+        api: str | None = None,
+        prompt_format: str | PromptFormat | None = None,
+        instruction_file: str | Path | None = None,
+        constrain: bool = True,
+        quantize: Quantize | None = None,
+        threads: int | None = None,
+        batch_size: int = 32,
     ) -> None:
         if batch_size < 1:
             raise ModelError(f"batch_size is {batch_size}, expected at least 1")
         self.folder = _model_folder(model)
-        self._runtime = PointerRuntime.load(self.folder, threads=threads)
         self._batch_size = batch_size
-        self._lock = threading.Lock()
+        if engine is None and (api is not None or is_text_model(model)):
+            engine = open_engine(
+                model,
+                api=api,
+                constrain=constrain,
+                quantize=quantize,
+                threads=threads,
+                batch_size=batch_size,
+            )
+        if engine is None:
+            if prompt_format is not None or quantize is not None:
+                raise ModelError(
+                    f"{self.folder} is no language model; prompt_format and quantize are for those"
+                )
+            self._decoder: Decoder = _pointer_decoder(self.folder, threads)
+        else:
+            usual = "plain" if api is None else "json"
+            self._decoder = _text_decoder(engine, prompt_format or usual, instruction_file)
 
     @property
     def card(self) -> str:
         """The model card (Markdown): data, licences, training command and results."""
-        return self._runtime.card
+        return self._decoder.card
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What a language model's answers depend on besides its weights, as JSON values."""
+        return self._decoder.settings()
 
     def extract(
         self,
@@ -108,9 +141,9 @@ class Extractor:
     ) -> list[Result]:
         """`extract` for many texts at once: the same results, much faster. `progress` counts texts."""
         schema = _schema(schema, entities, relations, events)
-        settings = _Settings(threshold, overlap, on_overflow, beam_size)
+        settings = Settings(threshold, overlap, on_overflow, beam_size)
         questions = [
-            _Question(find_task(name), schema, Extraction())
+            Question(find_task(name), schema, Extraction())
             for name, labels in (
                 ("NER", schema.entities),
                 ("RE", schema.relations),
@@ -169,8 +202,8 @@ class Extractor:
         Each prompt brings its own task, labels, given items and instruction, so that this is the call
         for many questions that differ; `extract_batch` asks one question of many texts.
         """
-        settings = _Settings(threshold, overlap, on_overflow, beam_size)
-        asked = [(p.text, [_Question(p.task, p.schema, p.given, p.instruction)]) for p in prompts]
+        settings = Settings(threshold, overlap, on_overflow, beam_size)
+        asked = [(p.text, [Question(p.task, p.schema, p.given, p.instruction)]) for p in prompts]
         step = 8 * self._batch_size
         return [
             result
@@ -243,27 +276,22 @@ class Extractor:
         events: EventsLike | None = None,
         task: str = "NER",
     ) -> str:
-        """The exact tokens that the model reads, one line for each prompt.
+        """The exact input that the model reads: of the pointer model the tokens, one line for each
+        prompt; of a language model the prompts themselves, with an empty line between two.
 
-        Raises TaskError for a task that needs given items, as those are not part of the tokens.
+        Raises TaskError for a task that needs given items.
         """
-        question = _Question(
+        question = Question(
             find_task(task), _schema(schema, entities, relations, events), Extraction()
         )
         if question.task.given:
             raise TaskError(
-                f"{task} is asked about given items and reads the same tokens as "
-                f"{question.task.main}: render that"
+                f"{task} is asked about given items, and the pointer model reads the same tokens as "
+                f"for {question.task.main}: render that"
             )
-        jobs, _ = self._jobs(0, text, [question], "chunk", {})
-        tokenizer = self._runtime.encoder.tokenizer
-        return "\n".join(
-            " ".join(
-                str(tokenizer.id_to_token(token))
-                for token in self._runtime.encoder.encode(job.prompt).ids.tolist()
-            )
-            for job in jobs
-        )
+        jobs, _ = Asking(self._decoder).jobs(0, text, [question], "chunk")
+        rendered = [self._decoder.render(job.prompt) for job in jobs]
+        return ("\n\n" if any("\n" in prompt for prompt in rendered) else "\n").join(rendered)
 
     def _ask(
         self,
@@ -274,29 +302,28 @@ class Extractor:
         *,
         threshold: float | None,
     ) -> Result:
-        question = _Question(find_task(task), schema, given or Extraction())
-        return self._run([(text, [question])], _Settings(threshold, "all", "chunk", 1))[0]
+        question = Question(find_task(task), schema, given or Extraction())
+        return self._run([(text, [question])], Settings(threshold, "all", "chunk", 1))[0]
 
     def _run(
-        self, asked: Sequence[tuple[str, Sequence[_Question]]], settings: _Settings
+        self, asked: Sequence[tuple[str, Sequence[Question]]], settings: Settings
     ) -> list[Result]:
-        jobs: list[_Job] = []
+        jobs: list[Job] = []
         issues: list[tuple[Issue, ...]] = []
-        heads: _Heads = {}
+        asking = Asking(self._decoder)
         for row, (text, questions) in enumerate(asked):
-            mine, found = self._jobs(row, text, questions, settings.on_overflow, heads)
+            mine, found = asking.jobs(row, text, questions, settings.on_overflow)
             jobs += mine
             issues.append(found)
-        with self._lock:  # the token cache and the model's buffers are shared
-            answers = self._runtime.answer(
-                [job.prompt for job in jobs],
-                beam_size=settings.beam_size,
-                batch_size=self._batch_size,
-            )
+        answers = self._decoder.answer(
+            [job.prompt for job in jobs],
+            beam_size=settings.beam_size,
+            batch_size=self._batch_size,
+        )
         parts: list[list[Result]] = [[] for _ in asked]
         read: list[set[Span]] = [set() for _ in asked]
         for job, result in zip(jobs, answers, strict=True):
-            kept = confident(result) if settings.threshold is None else result
+            kept = self._decoder.confident(result) if settings.threshold is None else result
             parts[job.row].append(place(kept, job.window))
             read[job.row].add(job.window.span)
         return [
@@ -312,147 +339,32 @@ class Extractor:
             for row, (text, questions) in enumerate(asked)
         ]
 
-    def _jobs(
-        self,
-        row: int,
-        text: str,
-        questions: Sequence[_Question],
-        on_overflow: OnOverflow,
-        heads: _Heads,
-    ) -> tuple[list[_Job], tuple[Issue, ...]]:
-        """The prompts of one text, and what the reader of the result should know about them."""
-        if not isinstance(text, str):
-            raise TextError(f"a text must be a str, got {type(text).__name__}")
-        encoder = self._runtime.encoder
-        words, costs = split_words(text), encoder.count(text)
-        jobs: list[_Job] = []
-        issues: list[Issue] = []
-        for question in questions:
-            key = (question.task.name, id(question.schema), question.instruction)
-            if key not in heads:
-                heads[key] = self._heads(question)
-            for head, budget in heads[key]:
-                cut = windows(text, words, costs, budget=budget)
-                if len(cut) > 1 and on_overflow == "error":
-                    raise TextError(
-                        f"the text has {sum(costs)} tokens and would be read in {len(cut)} windows "
-                        f"of {budget}: shorten it, or allow on_overflow='chunk'"
-                    )
-                if len(cut) > 1 and on_overflow == "truncate":
-                    issues.append(_truncated(text, cut[0]))
-                    cut = [Window(cut[0].span, cut[0].span)]
-                prompt = replace(head, text=text, given=question.given)
-                made, missed = _ask_windows(row, text, prompt, cut)
-                jobs += made
-                issues += missed
-        return jobs, tuple(issues)
-
-    def _heads(self, question: _Question) -> list[tuple[Prompt, int]]:
-        """For each group of labels the prompt without its text, and the tokens left for one."""
-        prompts = [
-            Prompt(question.task, "", schema, question.given, question.instruction)
-            for schema in self._groups(question)
-        ]
-        return [(prompt, self._text_budget(prompt)) for prompt in prompts]
-
-    def _groups(self, question: _Question) -> list[Schema]:
-        """The question's labels in groups that leave room for the text."""
-        kind = _FIELD[question.task.options]
-        labels = getattr(question.schema, kind)
-        encoder = self._runtime.encoder
-        if not labels:
-            raise TaskError(
-                f"{question.task.name} asks about {kind} and the schema has none: give some, or "
-                "ask for another task"
-            )
-        costs = [
-            encoder.head_length(Prompt(question.task, "", Schema(**{kind: (x,)}), question.given))
-            for x in labels
-        ]
-        longest = encoder.max_tokens - MIN_TEXT_TOKENS
-        for label, cost in zip(labels, costs, strict=True):
-            if cost > longest:
-                raise SchemaError(
-                    f"the label {label.name!r} with its description and roles takes {cost} tokens, "
-                    f"at most {longest} fit: shorten the description or ask for fewer roles"
-                )
-        frame = encoder.frame_length(question.task)  # which every group repeats
-        room = max(HEAD_TOKENS - frame, 1)
-        count = -(-sum(cost - frame for cost in costs) // room)
-        size = -(-len(labels) // count)
-        groups = [Schema(**{kind: labels[at : at + size]}) for at in range(0, len(labels), size)]
-        return [part for group in groups for part in self._fitting(question, group, longest)]
-
-    def _fitting(self, question: _Question, group: Schema, longest: int) -> list[Schema]:
-        """The group, in halves as long as its labels together take more than `longest` tokens."""
-        kind = _FIELD[question.task.options]
-        labels = getattr(group, kind)
-        prompt = Prompt(question.task, "", group, question.given)
-        if len(labels) == 1 or self._runtime.encoder.head_length(prompt) <= longest:
-            return [group]
-        half = len(labels) // 2
-        return [
-            part
-            for side in (labels[:half], labels[half:])
-            for part in self._fitting(question, Schema(**{kind: side}), longest)
-        ]
-
-    def _text_budget(self, prompt: Prompt) -> int:
-        head = self._runtime.encoder.head_length(prompt)
-        longest = self._runtime.encoder.max_tokens
-        return min(max(WINDOW_TOKENS - head, MIN_TEXT_TOKENS), longest - head)
-
-
-_FIELD = {"entity": "entities", "relation": "relations", "event": "events"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    threshold: float | None
-    overlap: Overlap
-    on_overflow: OnOverflow
-    beam_size: int
-
-    def __post_init__(self) -> None:
-        for name, value, known in (
-            ("overlap", self.overlap, get_args(Overlap)),
-            ("on_overflow", self.on_overflow, get_args(OnOverflow)),
-        ):
-            if value not in known:
-                raise TextError(f"{name} is {value!r}, expected one of {', '.join(known)}")
-        if self.beam_size < 1:
-            raise TextError(f"beam_size is {self.beam_size}, expected at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What is asked of a whole text; given items have offsets of that text."""
-
-    task: Task
-    schema: Schema
-    given: Extraction
-    instruction: str = ""
-    """"" for the task's own."""
-
-
-_Heads = dict[tuple[str, int, str], list[tuple[Prompt, int]]]
-"""The prompts without texts of each question, which most texts share: by task, schema, instruction."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One prompt: a window of the text in place `row`, and a group of labels."""
-
-    row: int
-    window: Window
-    prompt: Prompt
-
 
 def _model_folder(model: str | Path | None) -> Path:
     if model is not None:
         return Path(model)
     folder = resources.files("instructuie") / "assets" / "models" / "builtin"
     return Path(str(folder))
+
+
+def _pointer_decoder(folder: Path, threads: int | None) -> Decoder:
+    from instructuie.pointer.decoder import PointerDecoder
+    from instructuie.pointer.runtime import PointerRuntime
+
+    return PointerDecoder(PointerRuntime.load(folder, threads=threads))
+
+
+def _text_decoder(
+    engine: Engine, form: str | PromptFormat, instruction_file: str | Path | None
+) -> Decoder:
+    from instructuie.text_decoder import TextDecoder
+
+    instructions = None
+    if instruction_file is not None:
+        from instructuie.data.released_config import first_instructions
+
+        instructions = first_instructions(Path(instruction_file))
+    return TextDecoder(engine, find_format(form, instructions))
 
 
 def _schema(
@@ -479,73 +391,3 @@ def _mentions(text: str, places: Sequence[Place]) -> list[Mention]:
                 "characters; expected 0 <= start < end"
             )
     return [Mention.of(text, start, end) for start, end in places]
-
-
-def _truncated(text: str, window: Window) -> Issue:
-    left = len(text) - window.span.end
-    return Issue("truncated", f"the last {left} of {len(text)} characters were not read")
-
-
-def _ask_windows(
-    row: int, text: str, prompt: Prompt, cut: Sequence[Window]
-) -> tuple[list[_Job], list[Issue]]:
-    """One job for each window; given items go to the first window that holds all of them."""
-    if not prompt.task.given:
-        return [_Job(row, window, _windowed(prompt, window)) for window in cut], []
-    jobs, missed = [], []
-    rest = list(_single_items(prompt.given))
-    for window in cut:
-        held = [g for g in rest if all(_inside(m, window.span) for m in g.mentions())]
-        rest = [g for g in rest if g not in held]
-        # Everything asked about a window belongs to it, wherever its core may be.
-        whole = Window(window.span, window.span)
-        for given in _joined(held, prompt.task):
-            jobs.append(_Job(row, whole, _windowed(replace(prompt, given=given), whole)))
-    for given in rest:
-        texts = " and ".join(repr(mention.text) for mention in given.mentions())
-        missed.append(Issue("not-asked", f"{texts} do not stand in one window of the text"))
-    return jobs, missed
-
-
-def _single_items(given: Extraction) -> Iterator[Extraction]:
-    for entity in given.entities:
-        yield Extraction(entities=(entity,))
-    for relation in given.relations:
-        yield Extraction(relations=(relation,))
-    for event in given.events:
-        yield Extraction(events=(event,))
-
-
-def _joined(items: Sequence[Extraction], task: Task) -> Iterator[Extraction]:
-    """Given items that are asked about in one prompt: events one by one, others together."""
-    if task.arguments:
-        yield from items
-    elif items:
-        yield Extraction(
-            tuple(e for item in items for e in item.entities),
-            tuple(r for item in items for r in item.relations),
-        )
-
-
-def _inside(mention: Mention, span: Span) -> bool:
-    return mention.span is not None and span.contains(mention.span)
-
-
-def _windowed(prompt: Prompt, window: Window) -> Prompt:
-    """The prompt about one window: text cut out, given items moved along."""
-    offset = window.span.start
-
-    def move(mention: Mention) -> Mention:
-        assert mention.span is not None
-        return Mention(mention.text, Span(mention.span.start - offset, mention.span.end - offset))
-
-    given = prompt.given
-    return replace(
-        prompt,
-        text=prompt.text[offset : window.span.end],
-        given=Extraction(
-            tuple(Entity(e.label, move(e.mention)) for e in given.entities),
-            tuple(Relation(r.label, move(r.head), move(r.tail)) for r in given.relations),
-            tuple(Event(e.label, move(e.trigger)) for e in given.events),
-        ),
-    )

@@ -34,13 +34,16 @@ _UNSPACED = re.compile(
 
 
 class Folded:
-    """`letters` is the folded text; letter i stands for characters `origins[i]` of the original."""
+    """`letters` is the folded text; letter i stands for characters `origins[i]` of the original.
 
-    def __init__(self, text: str) -> None:
+    With `bare`, accents and control characters are left out too, as uncased wordpieces have it.
+    """
+
+    def __init__(self, text: str, *, bare: bool = False) -> None:
         letters: list[str] = []
         self.origins: list[Range] = []
         for start, end in _segments(text):
-            folded = _fold(text[start:end])
+            folded = _bare(text[start:end]) if bare else _fold(text[start:end])
             letters += folded
             self.origins += [(start, end)] * len(folded)
         kept = [at for at in range(len(letters)) if not _is_idle_blank(letters, at)]
@@ -103,6 +106,12 @@ def _fold(segment: str) -> str:
     # Formatting characters (zero-width, direction) are invisible; the small letter of dotted I is i.
     visible = "".join(letter for letter in folded if category(letter) != "Cf")
     return visible.replace("i\u0307", "i")
+
+
+@lru_cache(maxsize=8192)
+def _bare(segment: str) -> str:
+    seen = "".join(c for c in segment if c in "\t\n\r" or category(c)[0] != "C")
+    return "".join(c for c in _fold(seen) if category(c)[0] != "M") if seen else ""
 
 
 def _is_idle_blank(letters: list[str], at: int) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from itertools import chain, repeat
+from typing import NamedTuple, TypeVar
 
 from instructuie.folding import Folded, occurrences, within_word
 from instructuie.types import (
@@ -30,9 +32,28 @@ from instructuie.types import (
 )
 from instructuie.types import Grounding as Status
 
+ItemT = TypeVar("ItemT", Entity, Relation, Event)
 
-def ground(extraction: Extraction, text: str) -> tuple[Result, tuple[Issue, ...]]:
-    """Place the mentions of `extraction` in `text`; each item's score is 1.
+
+@dataclass(frozen=True, slots=True)
+class ItemScore:
+    """The score of an item, and of each argument of an event."""
+
+    own: float = 1.0
+    arguments: tuple[float, ...] = ()
+
+
+def ground(
+    extraction: Extraction,
+    text: str,
+    scores: Sequence[ItemScore] = (),
+    *,
+    accents: bool = True,
+) -> tuple[Result, tuple[Issue, ...]]:
+    """Place the mentions of `extraction` in `text`.
+
+    `scores` are those of its entities, relations and events, in this order; without them each is 1.
+    `accents` is False for mentions that were written without them, and without control characters.
 
     - The n-th equal mention of entities, and of triggers, takes the n-th place that is still free;
       longer mentions choose first, so that "York" leaves "New York" alone where it can.
@@ -44,7 +65,7 @@ def ground(extraction: Extraction, text: str) -> tuple[Result, tuple[Issue, ...]
     an end or a trigger; a `repeat` issue each item that was said more often than the text has room.
     Without offsets, a relation said twice cannot be told from one between other equal words.
     """
-    return _Grounder(text).ground(extraction)
+    return _Grounder(text, accents=accents).ground(extraction, scores)
 
 
 class _Place(NamedTuple):
@@ -58,18 +79,21 @@ class _Place(NamedTuple):
 
 
 class _Grounder:
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, text: str, *, accents: bool) -> None:
+        self.text, self.accents = text, accents
         self.issues: list[Issue] = []
         self.labels: dict[tuple[int, int], str] = {}
         """The entity label at each place that an entity has taken."""
         self.found: dict[str, list[_Place]] = {}
 
-    def ground(self, extraction: Extraction) -> tuple[Result, tuple[Issue, ...]]:
+    def ground(
+        self, extraction: Extraction, scores: Sequence[ItemScore]
+    ) -> tuple[Result, tuple[Issue, ...]]:
         # Entities first: relations and events look for them.
-        entities = list(self.entities(extraction.entities))
-        relations = list(self.relations(extraction.relations))
-        events = list(self.events(extraction.events))
+        given = iter(scores)
+        entities = list(self.entities(_scored(extraction.entities, given)))
+        relations = list(self.relations(_scored(extraction.relations, given)))
+        events = list(self.events(_scored(extraction.events, given)))
         result = Result(
             self.text,
             tuple(sorted(entities, key=lambda e: (e.start, e.end))),
@@ -78,17 +102,17 @@ class _Grounder:
         )
         return result, tuple(self.issues)
 
-    def entities(self, entities: Sequence[Entity]) -> Iterator[EntityItem]:
+    def entities(self, entities: Sequence[tuple[Entity, ItemScore]]) -> Iterator[EntityItem]:
         taken = _Taken(len(self.text))
-        for entity in sorted(entities, key=lambda e: -len(e.mention.text)):
+        for entity, score in sorted(entities, key=lambda row: -len(row[0].mention.text)):
             if place := self.free(entity.mention, entity.label, taken):
                 start, end, status = place
                 self.labels.setdefault((start, end), entity.label)
-                yield EntityItem(start, end, self.text[start:end], entity.label, 1.0, status)
+                yield EntityItem(start, end, self.text[start:end], entity.label, score.own, status)
 
-    def relations(self, relations: Sequence[Relation]) -> Iterator[RelationItem]:
+    def relations(self, relations: Sequence[tuple[Relation, ItemScore]]) -> Iterator[RelationItem]:
         said = set()
-        for relation in relations:
+        for relation, score in relations:
             heads, tails = self.candidates(relation.head), self.candidates(relation.tail)
             if not heads or not tails:
                 continue
@@ -99,26 +123,28 @@ class _Grounder:
                 self.repeat(f"{relation.head.text}, {relation.tail.text}")
                 continue
             said.add(row)
-            yield RelationItem(relation.label, self.item(head), self.item(tail), 1.0)
+            yield RelationItem(relation.label, self.item(head), self.item(tail), score.own)
 
-    def events(self, events: Sequence[Event]) -> Iterator[EventItem]:
+    def events(self, events: Sequence[tuple[Event, ItemScore]]) -> Iterator[EventItem]:
         taken = _Taken(len(self.text))
-        for event in sorted(events, key=lambda e: -len(e.trigger.text)):
+        for event, score in sorted(events, key=lambda row: -len(row[0].trigger.text)):
             # One trigger may start several events of one label that differ in their arguments.
             if place := self.free(event.trigger, (event.label, event.arguments), taken):
-                arguments = self.arguments(event.arguments, place)
+                arguments = self.arguments(event.arguments, score.arguments, place)
                 items = tuple(sorted(arguments, key=lambda a: (a.start, a.end)))
-                yield EventItem(event.label, self.item(place), items, 1.0)
+                yield EventItem(event.label, self.item(place), items, score.own)
 
-    def arguments(self, arguments: Sequence[Argument], trigger: _Place) -> Iterator[ArgumentItem]:
+    def arguments(
+        self, arguments: Sequence[Argument], scores: Sequence[float], trigger: _Place
+    ) -> Iterator[ArgumentItem]:
         used: set[tuple[str, int, int]] = set()
-        for argument in arguments:
+        for argument, score in zip(arguments, chain(scores, repeat(1.0)), strict=False):
             places = self.candidates(argument.mention)
             free = [place for place in places if (argument.role, *place.span) not in used]
             if free:
                 start, end, status = _closest(free, trigger)
                 used.add((argument.role, start, end))
-                yield ArgumentItem(argument.role, start, end, self.text[start:end], 1.0, status)
+                yield ArgumentItem(argument.role, start, end, self.text[start:end], score, status)
             elif places:
                 self.repeat(argument.mention.text)
 
@@ -162,7 +188,8 @@ class _Grounder:
     def find(self, mention: str) -> list[_Place]:
         """Whole words where there are any, else parts of words."""
         exact = {(at, at + len(mention)) for at in occurrences(mention, self.text)}
-        normalized = set(self.folded.find(Folded(mention).letters)) - exact
+        wanted = Folded(mention, bare=not self.accents).letters
+        normalized = set(self.folded.find(wanted)) - exact
         places = [_Place(*span, "exact") for span in exact]
         places += [_Place(*span, "normalized") for span in normalized]
         places.sort()
@@ -173,10 +200,17 @@ class _Grounder:
 
     @cached_property
     def folded(self) -> Folded:
-        return Folded(self.text)
+        return Folded(self.text, bare=not self.accents)
 
     def repeat(self, item: str) -> None:
         self.issues.append(Issue("repeat", f"{item!r} was said more often than it is in the text"))
+
+
+def _scored(items: Sequence[ItemT], scores: Iterator[ItemScore]) -> list[tuple[ItemT, ItemScore]]:
+    return [(item, next(scores, _SURE)) for item in items]
+
+
+_SURE = ItemScore()
 
 
 class _Taken:

@@ -153,7 +153,8 @@ class EntityItem:
     """An extracted entity. `label` is "" for tasks that ask for spans only (ES).
 
     `score` is the product of `moves`, the probability of each decoding move that made the item
-    (pointer decoder: start, end, label), between 0 and 1.
+    (pointer decoder: start, end, label), between 0 and 1. Of a text decoder it is the product of the
+    probabilities of the tokens that wrote the item, 1 where these are not known, without `moves`.
     """
 
     start: int
@@ -218,7 +219,7 @@ class Issue:
 
     `kind` is one of `truncated` (part of the text was not read), `step-limit` (the answer was cut),
     `not-asked` (a given item that no window holds), and for text decoders `unparsable`,
-    `off-option`, `not-in-text`, `repeat`.
+    `off-option`, `not-in-text`, `repeat`, `no-answer` (the request failed).
     """
 
     kind: str

@@ -10,12 +10,13 @@ import pytest
 from onnx import numpy_helper
 
 import instructuie.training.export as exporting
+from instructuie.engines.agreement import Agreement
 from instructuie.errors import ModelError
 from instructuie.pointer.runtime import PointerRuntime
 from instructuie.prompt import Prompt
 from instructuie.schema import Schema
 from instructuie.tasks import TASKS
-from instructuie.training.export import Agreement, compare, export
+from instructuie.training.export import compare, export
 from instructuie.training.probes import probe_prompts
 from tests.tiny import data_set, exported_folder, model_folder, prepared, record, small_sets
 

@@ -22,7 +22,18 @@ from instructuie.cli.labels import (
     SchemaOption,
     build_schema,
 )
-from instructuie.cli.model import ModelOption, ThreadsOption, load_extractor
+from instructuie.cli.model import (
+    AnyModelOption,
+    ApiOption,
+    ConstrainOption,
+    DataSetNameOption,
+    InstructionFileOption,
+    PromptFormatOption,
+    QuantizeOption,
+    TaskNameOption,
+    ThreadsOption,
+    load_extractor,
+)
 from instructuie.errors import DataError, TextError
 from instructuie.schema import Schema
 
@@ -69,7 +80,7 @@ def extract(
         ),
     ] = InputFormat.auto,
     text_key: Annotated[str, typer.Option(help="The key of the text in JSON rows.")] = "text",
-    model: ModelOption = None,
+    model: AnyModelOption = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -103,6 +114,13 @@ def extract(
         int, typer.Option(min=1, help="Texts per batch; 1 answers every row at once.")
     ] = 16,
     threads: ThreadsOption = None,
+    api: ApiOption = None,
+    prompt_format: PromptFormatOption = None,
+    instruction_file: InstructionFileOption = None,
+    task_name: TaskNameOption = False,
+    data_set_name: DataSetNameOption = "",
+    constrain: ConstrainOption = True,
+    quantize: QuantizeOption = None,
 ) -> None:
     """Extract entities, relations and events from text, by labels that you choose.
 
@@ -111,7 +129,18 @@ def extract(
     schema = build_schema(entities, relations, events, schema_file)
     inputs = open_inputs(text, files or [], input_format, text_key)
     _refuse_own_input(output, inputs)
-    extractor = load_extractor(model, threads=threads, batch_size=batch_size)
+    extractor = load_extractor(
+        model,
+        threads=threads,
+        batch_size=batch_size,
+        api=api,
+        prompt_format=prompt_format,
+        instruction_file=instruction_file,
+        task_name=task_name,
+        data_set_name=data_set_name,
+        constrain=constrain,
+        quantize=quantize,
+    )
     keywords = {
         "threshold": threshold,
         "overlap": overlap.value,

@@ -7,13 +7,13 @@ import sys
 import typer
 
 from instructuie.cli import console
-from instructuie.cli.model import ModelOption, load_extractor
+from instructuie.cli.model import AnyModelOption, load_extractor
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
-def info(*, model: ModelOption = None) -> None:
+def info(*, model: AnyModelOption = None) -> None:
     """Print the model card: what the model was trained on, its licence and its results."""
     card = load_extractor(model).card
     console.say(_formatted(card) if console.coloured(sys.stdout) else card.rstrip())

@@ -14,7 +14,14 @@ from instructuie.cli.labels import (
     SchemaOption,
     build_schema,
 )
-from instructuie.cli.model import ModelOption, load_extractor
+from instructuie.cli.model import (
+    AnyModelOption,
+    DataSetNameOption,
+    InstructionFileOption,
+    PromptFormatOption,
+    TaskNameOption,
+    load_extractor,
+)
 from instructuie.schema import Schema
 from instructuie.tasks import find_task
 
@@ -38,12 +45,22 @@ def render(
     relations: RelationsOption = None,
     events: EventsOption = None,
     schema_file: SchemaOption = None,
-    model: ModelOption = None,
+    model: AnyModelOption = None,
+    prompt_format: PromptFormatOption = None,
+    instruction_file: InstructionFileOption = None,
+    task_name: TaskNameOption = False,
+    data_set_name: DataSetNameOption = "",
 ) -> None:
     """Print the exact input that the model reads for one text and one task."""
     name = None if task is None else find_task(task.strip()).name
     schema = build_schema(entities, relations, events, schema_file)
-    extractor = load_extractor(model)
+    extractor = load_extractor(
+        model,
+        prompt_format=prompt_format,
+        instruction_file=instruction_file,
+        task_name=task_name,
+        data_set_name=data_set_name,
+    )
     console.say(extractor.render(text, schema, task=name or _main_task(schema)))
 
 

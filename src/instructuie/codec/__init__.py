@@ -7,20 +7,22 @@ and EP; arguments in EET). `parse` takes any string: what it cannot read becomes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from instructuie.codec import entity, event, relation
 from instructuie.codec.escape import NOTHING, is_nothing, quote
+from instructuie.codec.parsed import ItemPlace, Parsed
 from instructuie.tasks import OptionKind, Task, find_task
 from instructuie.types import Extraction, Issue
 
-__all__ = ["parse", "verbalize"]
+__all__ = ["ItemPlace", "Parsed", "parse", "read", "verbalize"]
 
 _WRITERS: Mapping[OptionKind, Callable[[Task, Extraction], str]] = {
     "entity": entity.write,
     "relation": relation.write,
     "event": event.write,
 }
-_READERS: Mapping[OptionKind, Callable[[Task, str, Extraction], tuple[Extraction, list[Issue]]]] = {
+_READERS: Mapping[OptionKind, Callable[[Task, str, Extraction], Parsed]] = {
     "entity": entity.read,
     "relation": relation.read,
     "event": event.read,
@@ -48,10 +50,16 @@ def parse(
     `given` is the prompt's: EEA takes its event from there (TaskError if there is not exactly one),
     with the trigger as it is; the other tasks do not read it.
     """
+    parsed = read(task, sentence, given=given)
+    return parsed.extraction, parsed.issues
+
+
+def read(task: str, sentence: str, *, given: Extraction | None = None) -> Parsed:
+    """As `parse`, with the place of each item in `sentence`."""
     found = find_task(task)
-    issues: list[Issue] = []
-    if not sentence.strip():
-        issues.append(Issue("unparsable", f"the answer is empty: expected {NOTHING} or items"))
     said = "" if is_nothing(sentence) else sentence
-    extraction, unread = _READERS[found.options](found, said, given or Extraction())
-    return extraction, (*issues, *unread)
+    parsed = _READERS[found.options](found, said, given or Extraction())
+    if sentence.strip():
+        return parsed
+    empty = Issue("unparsable", f"the answer is empty: expected {NOTHING} or items")
+    return replace(parsed, issues=(empty, *parsed.issues))

@@ -5,9 +5,18 @@ NER and ET: `type: span; type: span`. ES: `span, span`, where a semicolon is tak
 
 from __future__ import annotations
 
-from instructuie.codec.escape import LABEL, LAST, LISTED, PartReader, read_items, write_fields
+from instructuie.codec.escape import (
+    LABEL,
+    LAST,
+    LISTED,
+    PartReader,
+    Read,
+    read_items,
+    write_fields,
+)
+from instructuie.codec.parsed import ItemPlace, Parsed
 from instructuie.tasks import Task
-from instructuie.types import Entity, Extraction, Issue, Mention
+from instructuie.types import Entity, Extraction, Mention
 
 _TYPED = (LABEL, LAST)
 _SPANS = (LISTED,)
@@ -20,14 +29,16 @@ def write(task: Task, extraction: Extraction) -> str:
     return ", ".join(write_fields((e.mention.text,), _SPANS) for e in extraction.entities)
 
 
-def read(task: Task, sentence: str, given: Extraction) -> tuple[Extraction, list[Issue]]:
+def read(task: Task, sentence: str, given: Extraction) -> Parsed:
     fields, form = (_TYPED, "type: span") if task.labelled else (_SPANS, "span, span")
 
-    def read_entity(reader: PartReader) -> Entity | None:
+    def read_entity(reader: PartReader) -> Read[Entity] | None:
+        start = reader.at
         parts = reader.read_fields(fields)
         if parts is None:
             return None
-        return Entity(parts[0] if task.labelled else "", Mention(parts[-1]))
+        entity = Entity(parts[0] if task.labelled else "", Mention(parts[-1]))
+        return Read(entity, ItemPlace(reader.range(start)))
 
-    entities, issues = read_items(sentence, read_entity, form, ends=fields[-1])
-    return Extraction(entities=tuple(entities)), issues
+    entities, places, issues = read_items(sentence, read_entity, form, ends=fields[-1])
+    return Parsed(Extraction(entities=tuple(entities)), tuple(issues), tuple(places))

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from instructuie.codec.parsed import ItemPlace, Range
 from instructuie.types import Issue
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", covariant=True)
 Stops = str
 """The delimiters that may end a part; the first of them is the one that is written."""
 
@@ -70,9 +72,11 @@ class PartReader:
     need no white space after them, and nothing ends the item but the end.
     """
 
-    def __init__(self, sentence: str, *, loose: bool = False) -> None:
-        self.sentence, self.loose = sentence, loose
+    def __init__(self, sentence: str, *, loose: bool = False, offset: int = 0) -> None:
+        self.sentence, self.loose, self.offset = sentence, loose, offset
         self.at = 0
+        self.end = 0
+        """Where the last part ended, before its delimiter."""
         self.stop = ""
         """The delimiter that ended the last part; "" at the end of the sentence."""
 
@@ -107,39 +111,54 @@ class PartReader:
         if self.stop and self.stop not in ends:
             self.read(ends)
 
+    def range(self, start: int) -> Range:
+        """From `start` to the end of the last part, as characters of the whole answer."""
+        return self.offset + start, self.offset + self.end
+
     def _stop_at(self, found: re.Match[str] | None) -> None:
         self.stop = found[0] if found else ""
+        self.end = found.start() if found else len(self.sentence)
         self.at = found.end() if found else len(self.sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[Item]):
+    """An item that was read, and where."""
+
+    item: Item
+    place: ItemPlace
 
 
 def read_items(
     sentence: str,
-    read_item: Callable[[PartReader], Item | None],
+    read_item: Callable[[PartReader], Read[Item] | None],
     form: str,
     *,
     ends: Stops = LAST,
-) -> tuple[list[Item], list[Issue]]:
-    """Every item that `read_item` can read, and an issue for each stretch that it cannot.
+) -> tuple[list[Item], list[ItemPlace], list[Issue]]:
+    """Every item that `read_item` can read, its place, and an issue for each stretch that it cannot.
 
     `form` says in the message what was expected; `ends` are the delimiters between items.
     """
-    items: list[Item] = []
+    found: list[Read[Item]] = []
     issues: list[Issue] = []
     reader = PartReader(sentence)
     while not reader.done:
         start = reader.at
-        item = read_item(reader)
-        if item is None:
+        read = read_item(reader)
+        if read is None:
             reader.skip_item(ends)
-            raw = sentence[start : reader.at].strip().removesuffix(";")
+            whole = sentence[start : reader.at]
+            raw = whole.strip().removesuffix(";")
             if not raw.strip(" ,;"):
                 continue
-            item = read_item(PartReader(raw, loose=True))
-            if item is None:
+            offset = start + len(whole) - len(whole.lstrip())
+            read = read_item(PartReader(raw, loose=True, offset=offset))
+            if read is None:
                 issues.append(unparsable(raw, form))
                 continue
-        items.append(item)
-    return items, issues
+        found.append(read)
+    return [read.item for read in found], [read.place for read in found], issues
 
 
 def unparsable(raw: str, form: str) -> Issue:

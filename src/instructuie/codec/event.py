@@ -13,11 +13,13 @@ from instructuie.codec.escape import (
     LISTED,
     ROLE,
     PartReader,
+    Read,
     is_nothing,
     read_items,
     unparsable,
     write_fields,
 )
+from instructuie.codec.parsed import ItemPlace, Parsed
 from instructuie.errors import TaskError
 from instructuie.tasks import Task
 from instructuie.types import Argument, Event, Extraction, Issue, Mention
@@ -37,17 +39,17 @@ def write(task: Task, extraction: Extraction) -> str:
     return "; ".join(write_event(event) for event in extraction.events)
 
 
-def read(task: Task, sentence: str, given: Extraction) -> tuple[Extraction, list[Issue]]:
+def read(task: Task, sentence: str, given: Extraction) -> Parsed:
     if task.name == "EEA":
         return _read_arguments(sentence, only_event(given))
-    if not task.arguments:
-        events, issues = read_items(sentence, _read_trigger, "type: trigger")
-        return Extraction(events=tuple(events)), issues
     broken: list[Issue] = []
-    events, issues = read_items(
-        sentence, lambda reader: _read_event(reader, broken), "type: trigger, role: argument"
-    )
-    return Extraction(events=tuple(events)), issues + broken
+    if task.arguments:
+        events, places, issues = read_items(
+            sentence, lambda reader: _read_event(reader, broken), "type: trigger, role: argument"
+        )
+    else:
+        events, places, issues = read_items(sentence, _read_trigger, "type: trigger")
+    return Parsed(Extraction(events=tuple(events)), (*issues, *broken), tuple(places))
 
 
 def only_event(extraction: Extraction) -> Event:
@@ -69,34 +71,47 @@ def _write_event(event: Event) -> str:
     return ", ".join(parts)
 
 
-def _read_trigger(reader: PartReader) -> Event | None:
+def _read_trigger(reader: PartReader) -> Read[Event] | None:
+    start = reader.at
     parts = reader.read_fields(_TRIGGER)
-    return None if parts is None else Event(parts[0], Mention(parts[1]))
+    if parts is None:
+        return None
+    return Read(Event(parts[0], Mention(parts[1])), ItemPlace(reader.range(start)))
 
 
-def _read_event(reader: PartReader, broken: list[Issue]) -> Event | None:
+def _read_event(reader: PartReader, broken: list[Issue]) -> Read[Event] | None:
     """One event; an argument that cannot be read goes to `broken`, and the event is kept."""
+    start = reader.at
     parts = reader.read_fields(_EVENT)
     if parts is None:
         return None
-    arguments = []
+    own = reader.range(start)
+    arguments, places = [], []
     while reader.stop == ",":
         start = reader.at
         row = reader.read_fields(_ARGUMENT)
         if row is not None:
             arguments.append(Argument(row[0], Mention(row[1])))
+            places.append(reader.range(start))
             continue
         if reader.stop == ":":  # a role stood before a second colon or nothing followed it
             reader.read(LISTED)
         raw = reader.sentence[start : reader.at].strip(" ,;")
         if raw and not is_nothing(raw):  # `type: trigger, None`: no arguments
             broken.append(unparsable(raw, "role: argument"))
-    return Event(parts[0], Mention(parts[1]), tuple(arguments))
+    event = Event(parts[0], Mention(parts[1]), tuple(arguments))
+    return Read(event, ItemPlace(own, tuple(places)))
 
 
-def _read_arguments(sentence: str, event: Event) -> tuple[Extraction, list[Issue]]:
-    rows, issues = read_items(
-        sentence, lambda reader: reader.read_fields(_GIVEN_ARGUMENT), "role: argument"
-    )
-    arguments = tuple(Argument(role, Mention(text)) for role, text in rows)
-    return Extraction(events=(Event(event.label, event.trigger, arguments),)), issues
+def _read_arguments(sentence: str, event: Event) -> Parsed:
+    def read_argument(reader: PartReader) -> Read[Argument] | None:
+        start = reader.at
+        row = reader.read_fields(_GIVEN_ARGUMENT)
+        if row is None:
+            return None
+        return Read(Argument(row[0], Mention(row[1])), ItemPlace(reader.range(start)))
+
+    arguments, places, issues = read_items(sentence, read_argument, "role: argument")
+    told = Event(event.label, event.trigger, tuple(arguments))
+    place = ItemPlace((0, len(sentence)), tuple(place.own for place in places))
+    return Parsed(Extraction(events=(told,)), tuple(issues), (place,))

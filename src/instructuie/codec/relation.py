@@ -5,9 +5,18 @@ RE and EPR: `relation: head, tail; relation: head, tail`. EP: `head, tail; head,
 
 from __future__ import annotations
 
-from instructuie.codec.escape import LABEL, LAST, LISTED, PartReader, read_items, write_fields
+from instructuie.codec.escape import (
+    LABEL,
+    LAST,
+    LISTED,
+    PartReader,
+    Read,
+    read_items,
+    write_fields,
+)
+from instructuie.codec.parsed import ItemPlace, Parsed
 from instructuie.tasks import Task
-from instructuie.types import Extraction, Issue, Mention, Relation
+from instructuie.types import Extraction, Mention, Relation
 
 _PAIR = (LISTED, LAST)
 _TYPED = (LABEL, *_PAIR)
@@ -17,18 +26,20 @@ def write(task: Task, extraction: Extraction) -> str:
     return "; ".join(_write_relation(task, relation) for relation in extraction.relations)
 
 
-def read(task: Task, sentence: str, given: Extraction) -> tuple[Extraction, list[Issue]]:
+def read(task: Task, sentence: str, given: Extraction) -> Parsed:
     fields, form = (_TYPED, "relation: head, tail") if task.labelled else (_PAIR, "head, tail")
 
-    def read_relation(reader: PartReader) -> Relation | None:
+    def read_relation(reader: PartReader) -> Read[Relation] | None:
+        start = reader.at
         parts = reader.read_fields(fields)
         if parts is None:
             return None
         label = parts[0] if task.labelled else ""
-        return Relation(label, Mention(parts[-2]), Mention(parts[-1]))
+        relation = Relation(label, Mention(parts[-2]), Mention(parts[-1]))
+        return Read(relation, ItemPlace(reader.range(start)))
 
-    relations, issues = read_items(sentence, read_relation, form)
-    return Extraction(relations=tuple(relations)), issues
+    relations, places, issues = read_items(sentence, read_relation, form)
+    return Parsed(Extraction(relations=tuple(relations)), tuple(issues), tuple(places))
 
 
 def _write_relation(task: Task, relation: Relation) -> str:

@@ -65,6 +65,15 @@ def read_instructions(path: Path) -> dict[str, tuple[InstructionEntry, ...]]:
     return _read(path, (*TASKS, "RC"), _instruction_entry)
 
 
+def first_instructions(path: Path) -> dict[str, str]:
+    """Task -> its first zero-shot instruction, which the released code takes unless told otherwise."""
+    pools = {
+        task: [entry.text for entry in entries if entry.kind == "zero-shot"]
+        for task, entries in read_instructions(path).items()
+    }
+    return {task: pool[0] for task, pool in pools.items() if pool}
+
+
 def write_instructions(path: Path, instructions: Instructions) -> None:
     """Raises ConfigError for braces, which would make the released code leave out the text."""
     for task, entries in instructions.items():

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from instructuie.codec.grammar import Rule
 from instructuie.prompt import Prompt
 
 
@@ -21,6 +22,8 @@ class Request:
     """The rendered prompt, exactly as the model reads it."""
     prompt: Prompt
     """What it was rendered from."""
+    grammar: Rule | None = None
+    """What the completion may be, for engines that can hold a model to it; None: anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,11 @@ class Completion:
 
 
 class Engine(Protocol):
-    """A language model that completes prompts."""
+    """A language model that completes prompts.
+
+    It may also have `card` (Markdown), `settings()` (what its answers depend on, as JSON values), and
+    `writes_accents`, which is False where mentions come back without accents and control characters.
+    """
 
     @property
     def name(self) -> str:

@@ -15,7 +15,6 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from instructuie.engines.agreement import Agreement
 from instructuie.errors import ModelError
 from instructuie.pointer.model import PointerModel
 from instructuie.pointer.runtime import OnnxBackend, PointerRuntime, load_session
@@ -35,19 +35,6 @@ from instructuie.training.quantize import Observer, observed, quantize_per_token
 MIN_AGREEMENT = 0.99
 _OPSET = 18
 _GRAPHS = ("encoder.onnx", "decoder.onnx")
-
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """How far two models extract the same items."""
-
-    same: int
-    either: int
-
-    @property
-    def share(self) -> float:
-        """Items that both found, of the items that either found, counted as F1."""
-        return self.same / self.either if self.either else 1.0
 
 
 def export(
