@@ -45,9 +45,9 @@ def _save(model: Any, tokenizer: Tokenizer, name: str) -> Path:
 
     folder = scratch() / name
     model.save_pretrained(folder)
-    PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", bos_token="<s>"
-    ).save_pretrained(folder)
+    named: Any = {"pad_token": "<pad>", "eos_token": "</s>", "bos_token": "<s>"}
+    wrapper: Any = PreTrainedTokenizerFast
+    wrapper(tokenizer_object=tokenizer, **named).save_pretrained(folder)
     return folder
 
 
@@ -65,12 +65,16 @@ def t5_folder(dropout: float = 0.0) -> Path:
         num_layers=2,
         num_heads=4,
         dropout_rate=dropout,
-        decoder_start_token_id=0,
         pad_token_id=0,
         eos_token_id=1,
         feed_forward_proj="gated-gelu",
     )
-    return _save(T5ForConditionalGeneration(config), byte_tokenizer(ends=True), f"t5-{dropout}")
+    config.decoder_start_token_id = 0
+    config.scale_decoder_outputs = False
+    model = T5ForConditionalGeneration(config)
+    # As in Flan-T5, whose config claims otherwise, the output layer has weights of its own.
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(259, 32) / 32**0.5)
+    return _save(model, byte_tokenizer(ends=True), f"t5-{dropout}")
 
 
 @cache
@@ -79,7 +83,7 @@ def causal_folder(kind: str = "llama") -> Path:
     import transformers
 
     torch.manual_seed(0)
-    sizes = {
+    sizes: dict[str, Any] = {
         "vocab_size": 259,
         "hidden_size": 32,
         "intermediate_size": 64,

@@ -11,19 +11,20 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from instructuie.training.text.checkpoint import replace_folder
 from instructuie.training.text.config import TextTraining
-from instructuie.training.text.model import TextModel, learning, merged
+from instructuie.training.text.model import TextModel, merged
+from instructuie.training.text.optimization import Optimization
 from instructuie.training.text.processes import Processes
 
 _WEIGHTS = "weights.safetensors"
 
 
-def write_best(output: Path, model: nn.Module, processes: Processes) -> None:
+def write_best(output: Path, optimization: Optimization, processes: Processes) -> None:
     """Put the weights that learn aside, as `output/best`."""
-    tensors = processes.whole(learning(model))
+    tensors = optimization.whole()
     if processes.first:
         partial = output / "best.part"
         shutil.rmtree(partial, ignore_errors=True)
@@ -37,14 +38,14 @@ def write_model(
     output: Path,
     config: TextTraining,
     text_model: TextModel,
-    model: nn.Module,
+    optimization: Optimization,
     processes: Processes,
 ) -> Path:
     """Write the best weights where a run chose by dev scores, else the last. Returns `output/model`."""
     folder = output / "model"
     best = output / "best" / _WEIGHTS
     chosen = config.train.patience and best.is_file()
-    tensors = {} if chosen else processes.whole(learning(model))
+    tensors = {} if chosen else optimization.whole()
     if processes.first:
         if chosen:
             tensors = load_file(best)
@@ -69,8 +70,11 @@ def _save_whole(model: Any, tensors: dict[str, Tensor], folder: Path) -> None:
     plain = next(kind for kind in type(model).__mro__ if not kind.__name__.startswith("FSDP"))
     with torch.device("meta"):
         empty = plain(model.config)
-    empty.load_state_dict(tensors, strict=False, assign=True)
-    empty.tie_weights()
+    # Tied as the trained model is: the config cannot tell (that of T5 says tied even of Flan-T5).
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    every = model.named_parameters(remove_duplicate=False)
+    weights = {name: tensors[names[id(parameter)]] for name, parameter in every}
+    empty.load_state_dict(weights, strict=False, assign=True)
     empty.generation_config = model.generation_config
     empty.save_pretrained(folder)
 

@@ -105,6 +105,7 @@ def start_processes() -> Processes:
     if count == 1:
         return Processes(device)
     if not dist.is_initialized():
+        # DeepSpeed takes the group that is there.
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
     return Processes(device, dist.get_rank(), count)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from random import Random
-from typing import Any
 
 from instructuie.data.epoch import EpochSettings, auxiliary_of, epoch
 from instructuie.data.instance import Instance, Sampler
@@ -38,10 +37,6 @@ class Position:
     """Steps of this pool that are done."""
     counts: dict[str, int] = field(default_factory=dict)
     """What was shortened or passed over before this pool, and how often."""
-
-    @classmethod
-    def from_dict(cls, row: dict[str, Any]) -> Position:
-        return cls(**row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,14 +35,16 @@ from instructuie.training.text.collate import (
     packed_batch,
     seq2seq_batch,
 )
-from instructuie.training.text.config import TextTrainConfig, TextTraining
+from instructuie.training.text.config import TextTraining
 from instructuie.training.text.demonstrations import Demonstrations
 from instructuie.training.text.dev import ModelEngine, dev_instances, dev_scores
 from instructuie.training.text.examples import Example, Writer
 from instructuie.training.text.finish import write_best, write_model
-from instructuie.training.text.model import TextModel, learning, load_model
+from instructuie.training.text.model import TextModel, load_model
+from instructuie.training.text.optimization import Optimization, Sharded
 from instructuie.training.text.processes import Processes, start_processes, stop_processes
 from instructuie.training.text.stream import Draws, Position, Steps, divide
+from instructuie.training.text.zero import Zero, is_asked
 
 
 def train(
@@ -128,8 +130,9 @@ class TextLearner:
     ) -> None:
         self.config, self.text_model, self.processes = config, text_model, processes
         self.output, self.manifest, self.bf16 = output, manifest, bf16
-        self.model: Any = processes.shard(text_model.model, bf16=bf16)
-        self.optimizer = make_optimizer(self.model, config.train)
+        kind = Zero if is_asked() else Sharded
+        self.optimization: Optimization = kind(text_model.model, config.train, processes, bf16=bf16)
+        self.model = self.optimization.model
         self.writer = _writer(config, text_model, prepared)
         self.draws = Draws(prepared, config)
         self.dev = dev_instances(prepared, config)
@@ -143,9 +146,7 @@ class TextLearner:
         self.model.train()
 
     def load(self, checkpoint: Path) -> State:
-        state, self.position = load_checkpoint(
-            checkpoint, self.model, self.optimizer, self.processes
-        )
+        state, self.position = load_checkpoint(checkpoint, self.optimization)
         return state
 
     def update(self, step: int) -> Update:
@@ -153,21 +154,18 @@ class TextLearner:
         factor = rate_factor(
             settings.schedule, step, warmup=settings.warmup, steps=self.total_steps
         )
-        for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * factor
         said = sum(len(example.target) for example in data.examples)
         loss = 0.0
-        for part in self._my_parts(data.examples):
+        parts = self._my_parts(data.examples)
+        for number, part in enumerate(parts, start=1):
             # An empty part is computed for the others' sake, with no weight.
             weight = self.processes.count / said if part else 0.0
             batch = self.batch(part or data.examples[-1:])
             with self.arithmetic():
                 summed = summed_loss(self.model, batch)
-            (summed * weight).backward()  # type: ignore[no-untyped-call]
+            self.optimization.backward(summed * weight, last=number == len(parts))
             loss += float(summed.detach()) * weight / self.processes.count
-        torch.nn.utils.clip_grad_norm_([p for _, p in learning(self.model)], settings.clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimization.step(settings.learning_rate * factor)
         self.position = data.after
         tokens = sum(example.tokens for example in data.examples)
         return Update(
@@ -192,8 +190,8 @@ class TextLearner:
         return made.to(self.processes.device)
 
     def arithmetic(self) -> AbstractContextManager[Any]:
-        # FSDP2 casts by its own policy.
-        enabled = self.bf16 and self.processes.count == 1
+        # FSDP2 and ZeRO cast by their own policy.
+        enabled = self.bf16 and self.processes.count == 1 and isinstance(self.optimization, Sharded)
         return torch.autocast(self.processes.device.type, torch.bfloat16, enabled=enabled)
 
     def score(self) -> DevScores:
@@ -210,13 +208,12 @@ class TextLearner:
     def keep(self) -> None:
         """Only where the best model is wanted: these are whole weights on the disk."""
         if self.config.train.patience:
-            write_best(self.output, self.model, self.processes)
+            write_best(self.output, self.optimization, self.processes)
 
     def save(self, state: State) -> None:
         save_checkpoint(
             self.output / "checkpoint",
-            self.model,
-            self.optimizer,
+            self.optimization,
             self.processes,
             state=state,
             position=self.position,
@@ -230,7 +227,9 @@ class TextLearner:
             "best": {"step": state.best_step, "mean": round(state.best, 2)},
             "counts": self.position.counts,
         }
-        folder = write_model(self.output, self.config, self.text_model, self.model, self.processes)
+        folder = write_model(
+            self.output, self.config, self.text_model, self.optimization, self.processes
+        )
         if self.processes.first:
             text = json.dumps(row, indent=1)
             (folder / "training.json").write_text(text, encoding="utf-8")
@@ -248,17 +247,6 @@ def summed_loss(model: Any, batch: Batch) -> Tensor:
         ignore_index=IGNORED,
         reduction="sum",
     )
-
-
-def make_optimizer(model: torch.nn.Module, settings: TextTrainConfig) -> torch.optim.Optimizer:
-    """AdamW; norms and biases are not decayed."""
-    decayed = [p for _, p in learning(model) if p.ndim > 1]
-    others = [p for _, p in learning(model) if p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate)
 
 
 def _writer(config: TextTraining, text_model: TextModel, prepared: Prepared) -> Writer:

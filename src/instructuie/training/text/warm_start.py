@@ -31,7 +31,9 @@ def warm_start(encoder: str, tokenizer: Any, *, decoder_layers: int = 0) -> Any:
         raise ModelError(
             f"the tokenizer of {encoder} has no {', '.join(missing)} token; a BERT's has all three"
         )
-    model = BartForConditionalGeneration(_config(bert.config, ids, decoder_layers))
+    model = BartForConditionalGeneration(
+        bart_config(bert.config, ids, decoder_layers=decoder_layers)
+    )
     with torch.no_grad():
         _copy_embeddings(model, bert)
         source = bert.encoder.layer
@@ -61,7 +63,8 @@ def _bert(encoder: str) -> Any:
         raise ModelError(f"cannot load the encoder {encoder}: {error}") from error
 
 
-def _config(bert: Any, ids: dict[str, int], decoder_layers: int) -> BartConfig:
+def bart_config(bert: Any, ids: dict[str, int], *, decoder_layers: int) -> BartConfig:
+    """Of the shape of a BERT's config; `ids` are its tokens pad, cls and sep."""
     config = BartConfig(
         vocab_size=bert.vocab_size,
         d_model=bert.hidden_size,
