@@ -119,7 +119,8 @@ class Plan:
 
 def make_plan(config: TextTraining, hardware: Hardware, lengths: Lengths) -> Plan:
     """Raises ModelError when the model's shape is not known."""
-    shape = find_shape(config.model.base or config.model.warm_start)
+    model = config.model
+    shape = find_shape(model.base or model.warm_start, decoder_layers=model.decoder_layers)
     learns = shape.parameters if config.lora is None else lora_parameters(shape, config.lora)
     count = hardware.count
     bytes_each = 4 if config.lora is None else (2 if config.lora.bits == 16 else 0.55)

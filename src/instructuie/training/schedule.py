@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 
-def rate_factor(
-    schedule: Literal["constant", "linear", "cosine"], step: int, *, warmup: int, steps: int
-) -> float:
+def rate_factor(schedule: str, step: int, *, warmup: int, steps: int) -> float:
     """Between 0 and 1, for `step` counted from 0: a linear warm-up, then what `schedule` says."""
     if step < warmup:
         return (step + 1) / (warmup + 1)

@@ -64,12 +64,14 @@ class Shape:
         return max(s.parameters // s.layers for s in stacks)
 
 
-def find_shape(name: str) -> Shape:
-    """Of a hub name or folder; raises ModelError where nothing at hand says it."""
+def find_shape(name: str, *, decoder_layers: int = 0) -> Shape:
+    """Of a hub name or folder; of a BERT, of what a warm start makes of it. Raises ModelError where
+    nothing at hand says it."""
     values = _values(name)
     config = AutoConfig.for_model(values.pop("model_type"), **values)
     if config.model_type == "bert":
-        config = _bart(config)
+        ids = {"pad": 0, "cls": 1, "sep": 2}
+        config = bart_config(config, ids, decoder_layers=decoder_layers)
     # The configs of T5 and mT5 forget it when these are not tied, as in all but the first T5.
     tied = bool(values.get("tie_word_embeddings", True))
     return shape_of(config, tied=tied)
@@ -115,12 +117,6 @@ def _values(name: str) -> dict[str, Any]:
     if "model_type" not in values:
         raise ModelError(f"the config.json of {name} says no model_type")
     return dict(values)
-
-
-def _bart(bert: Any) -> Any:
-    """What a warm start makes of it."""
-    ids = {"pad": 0, "cls": 1, "sep": 2}
-    return bart_config(bert, ids, decoder_layers=0)
 
 
 def _stacks(model: nn.Module) -> list[tuple[list[nn.Module], bool]]:

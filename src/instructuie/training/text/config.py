@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from instructuie.data.instance import OptionSampling
 from instructuie.data.mixture import MixtureConfig
 from instructuie.errors import ConfigError
 
-Schedule = Literal["constant", "linear", "cosine"]
-Precision = Literal["auto", "fp32", "bf16"]
+SCHEDULES = ("constant", "linear", "cosine")
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class TextTrainConfig:
     demonstrations: int = 0
     """Solved examples of the same data set and task before each prompt, as many as fit."""
     learning_rate: float = 5e-5
-    schedule: Schedule = "constant"
+    schedule: str = "constant"
     """The rate after the warm-up: as it is, or falling to 0 in a line or half a cosine."""
     warmup: int = 0
     """Steps in which the rate rises from 0."""
@@ -90,7 +89,7 @@ class TextTrainConfig:
     """Not for biases and norms."""
     clip: float = 1.0
     """Largest norm of the gradient."""
-    precision: Precision = "auto"
+    precision: str = "auto"
     """Of the arithmetic; the weights that learn are kept in fp32. `auto`: bf16 where the hardware
     computes with it."""
     gradient_checkpointing: bool = False
@@ -117,11 +116,10 @@ class TextTrainConfig:
         for name in ("batch_size", "micro_tokens", "bucket", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} is {getattr(self, name)}, expected at least 1")
-        for name, values in (("schedule", Schedule), ("precision", Precision)):
-            if getattr(self, name) not in get_args(values):
+        for name, values in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, name) not in values:
                 raise ConfigError(
-                    f"train.{name} is {getattr(self, name)!r}, expected one of "
-                    f"{', '.join(get_args(values))}"
+                    f"train.{name} is {getattr(self, name)!r}, expected one of {', '.join(values)}"
                 )
         if self.patience and not (self.dev and self.dev_every):
             raise ConfigError(

@@ -74,6 +74,7 @@ def _save_whole(model: Any, tensors: dict[str, Tensor], folder: Path) -> None:
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     every = model.named_parameters(remove_duplicate=False)
     weights = {name: tensors[names[id(parameter)]] for name, parameter in every}
+    weights |= {name: buffer.detach().cpu() for name, buffer in model.named_buffers()}
     empty.load_state_dict(weights, strict=False, assign=True)
     empty.generation_config = model.generation_config
     empty.save_pretrained(folder)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from instructuie.data.instance import Instance
+from instructuie.folding import within_word
 from instructuie.types import Event, Extraction, Mention
 
 Lengths = Callable[[str], int]
@@ -78,7 +79,7 @@ def _count(extraction: Extraction) -> int:
 
 def _word_end(text: str, end: int) -> int:
     """`end`, or the end of the word before it where a cut would split a word."""
-    if end >= len(text) or text[end].isspace() or text[end - 1].isspace():
-        return end
-    blank = max((at for at in range(end) if text[at].isspace()), default=0)
-    return blank or end  # a text without blanks is cut where it has to be
+    at = end
+    while within_word(text, at):
+        at -= 1
+    return at or end  # a single long word is cut where it has to be

@@ -7,11 +7,14 @@ it. The decoder's self- and cross-attentions start as the encoder's self-attenti
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, BartConfig, BartForConditionalGeneration
+from transformers.utils import logging
 
 from instructuie.errors import ModelError
 
@@ -58,9 +61,21 @@ def _bert(encoder: str) -> Any:
                 f"model.warm_start is {encoder}, a model of the kind {config.model_type}; expected a "
                 "BERT with GELU, such as sentence-transformers/all-MiniLM-L6-v2"
             )
-        return AutoModel.from_pretrained(encoder, add_pooling_layer=False, dtype=torch.float32)
+        with _quiet():
+            return AutoModel.from_pretrained(encoder, add_pooling_layer=False, dtype=torch.float32)
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot load the encoder {encoder}: {error}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the report that the pooling layer, which nothing here needs, was left out."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def bart_config(bert: Any, ids: dict[str, int], *, decoder_layers: int) -> BartConfig:
