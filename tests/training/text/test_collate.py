@@ -47,7 +47,8 @@ def test_a_sequence_to_sequence_loss_is_the_models_own() -> None:
 
 @pytest.mark.parametrize("kind", ["llama", "qwen"])
 def test_padded_and_packed_rows_say_the_same_as_single_ones(kind: str) -> None:
-    model = AutoModelForCausalLM.from_pretrained(causal_folder(kind)).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(causal_folder(kind))
+    model.eval()
     alone = 0.0
     for example in EXAMPLES:
         ids = torch.tensor([example.source + example.target])

@@ -18,6 +18,7 @@ from transformers.utils import logging
 
 from instructuie.errors import ModelError
 
+_ERROR = 40
 _OFFSET = 2
 """BART's first position has row 2 of the table."""
 
@@ -71,7 +72,7 @@ def _bert(encoder: str) -> Any:
 def _quiet() -> Iterator[None]:
     """Without the report that the pooling layer, which nothing here needs, was left out."""
     before = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)
+    logging.set_verbosity(_ERROR)
     try:
         yield
     finally:
