@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import Tensor
+
 DevScores = Mapping[str, Mapping[str, float]]
 """F1 in percent by `dataset/TASK` and unit."""
 
@@ -19,7 +21,8 @@ DevScores = Mapping[str, Mapping[str, float]]
 class Update:
     """What one optimiser step did."""
 
-    loss: float
+    loss: float | Tensor
+    """A tensor is read only when the log is written: reading waits for the device."""
     examples: int
     rate: float
     tokens: int = 0
@@ -119,10 +122,11 @@ class _Meter:
         self.updates.append(update)
 
     def row(self) -> dict[str, Any]:
+        loss = float(sum(u.loss for u in self.updates)) / len(self.updates)
         seconds = max(time.monotonic() - self.since, 1e-9)
         examples = sum(u.examples for u in self.updates)
         row: dict[str, Any] = {
-            "loss": round(sum(u.loss for u in self.updates) / len(self.updates), 4),
+            "loss": round(loss, 4),
             "rate": self.updates[-1].rate,
             "examples": examples,
             "examples_per_second": round(examples / seconds, 2),

@@ -18,6 +18,9 @@ _PACKAGES = ("torch", "transformers", "tokenizers", "peft", "accelerate", "deeps
 _FREE = frozenset({"train.log_every", "train.checkpoint_every", "train.threads"})
 """Settings that a run may change when it goes on: they do not change what is learnt."""
 
+DEV = ("train.dev", "train.dev_every", "train.dev_limit")
+"""Settings of dev scores, which change nothing either where these do not end a run."""
+
 
 def make_manifest(
     config: Mapping[str, Any], prepared: Prepared, device: torch.device, *, processes: int = 1

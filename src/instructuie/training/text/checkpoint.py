@@ -7,20 +7,17 @@ it is complete, so a kill leaves the previous one whole.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from instructuie.errors import ModelError
+from instructuie.training.folders import ABOUT, read_about, replace_folder
 from instructuie.training.loop import State
 from instructuie.training.text.optimization import Optimization
 from instructuie.training.text.processes import Processes
 from instructuie.training.text.stream import Position
-
-_ABOUT = "trainer.json"
 
 
 def save_checkpoint(
@@ -41,7 +38,7 @@ def save_checkpoint(
     optimization.save(partial)
     if processes.first:
         row = {"state": asdict(state), "position": asdict(position), **manifest}
-        (partial / _ABOUT).write_text(json.dumps(row, indent=1), encoding="utf-8")
+        (partial / ABOUT).write_text(json.dumps(row, indent=1), encoding="utf-8")
     processes.wait()
     if processes.first:
         replace_folder(partial, folder)
@@ -50,24 +47,6 @@ def save_checkpoint(
 
 def load_checkpoint(folder: Path, optimization: Optimization) -> tuple[State, Position]:
     """Put weights, optimiser and random state back; returns how far the run was."""
-    row = read_manifest(folder)
+    row = read_about(folder)
     optimization.load(folder)
     return State(**row["state"]), Position(**row["position"])
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """What a checkpoint says of its run. Raises ModelError."""
-    try:
-        return dict(json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder} is not a checkpoint: {error}") from error
-
-
-def replace_folder(partial: Path, folder: Path) -> None:
-    """Move a complete folder to its name; a kill at any point leaves the old or the new one."""
-    previous = folder.with_name(folder.name + ".old")
-    if folder.exists():  # else the previous one is all there is
-        shutil.rmtree(previous, ignore_errors=True)
-        os.replace(folder, previous)
-    os.replace(partial, folder)
-    shutil.rmtree(previous, ignore_errors=True)

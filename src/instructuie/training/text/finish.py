@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from instructuie.training.text.checkpoint import replace_folder
+from instructuie.training.folders import replace_folder
 from instructuie.training.text.config import TextTraining
 from instructuie.training.text.model import TextModel, merged
 from instructuie.training.text.optimization import Optimization

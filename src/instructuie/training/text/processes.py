@@ -60,13 +60,11 @@ class Processes:
         register_fsdp_forward_method(model, "generate")
         return model
 
-    def total(self, value: float) -> float:
+    def total(self, value: Tensor) -> Tensor:
         """The sum of each process's value."""
-        if self.count == 1:
-            return value
-        tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
-        dist.all_reduce(tensor)
-        return float(tensor)
+        if self.count > 1:
+            dist.all_reduce(value)
+        return value
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -21,13 +21,13 @@ from transformers.utils import logging as transformers_logging
 
 from instructuie.data.prepared import Prepared, read_prepared
 from instructuie.errors import ConfigError
-from instructuie.training.checkpoint import find_checkpoint
+from instructuie.training.folders import find_checkpoint, read_about
 from instructuie.training.log import Log, Progress
 from instructuie.training.loop import DevScores, Rhythm, State, Update, run
-from instructuie.training.manifest import check_same_run, make_manifest
+from instructuie.training.manifest import DEV, check_same_run, make_manifest
 from instructuie.training.precision import uses_bf16
 from instructuie.training.schedule import rate_factor
-from instructuie.training.text.checkpoint import load_checkpoint, read_manifest, save_checkpoint
+from instructuie.training.text.checkpoint import load_checkpoint, save_checkpoint
 from instructuie.training.text.collate import (
     IGNORED,
     Batch,
@@ -85,7 +85,9 @@ def _train(
     if checkpoint is not None:
         if not resume:
             raise ConfigError(f"{output} holds a checkpoint: resume it, or choose another folder")
-        check_same_run(read_manifest(checkpoint), manifest, output)
+        # Dev scores change nothing but where a run stops.
+        free = () if settings.patience else DEV
+        check_same_run(read_about(checkpoint), manifest, output, free=free)
 
     torch.manual_seed(settings.seed)  # adapters, and the heads that a base lacks
     bf16 = uses_bf16(settings.precision, processes.device.type)
@@ -155,7 +157,7 @@ class TextLearner:
             settings.schedule, step, warmup=settings.warmup, steps=self.total_steps
         )
         said = sum(len(example.target) for example in data.examples)
-        loss = 0.0
+        loss = torch.zeros((), device=self.processes.device)
         parts = self._my_parts(data.examples)
         for number, part in enumerate(parts, start=1):
             # An empty part is computed for the others' sake, with no weight.
@@ -164,7 +166,7 @@ class TextLearner:
             with self.arithmetic():
                 summed = summed_loss(self.model, batch)
             self.optimization.backward(summed * weight, last=number == len(parts))
-            loss += float(summed.detach()) * weight / self.processes.count
+            loss += summed.detach() * (weight / self.processes.count)
         self.optimization.step(settings.learning_rate * factor)
         self.position = data.after
         tokens = sum(example.tokens for example in data.examples)
