@@ -135,7 +135,7 @@ class TextLearner:
         kind = Zero if is_asked() else Sharded
         self.optimization: Optimization = kind(text_model.model, config.train, processes, bf16=bf16)
         self.model = self.optimization.model
-        self.writer = _writer(config, text_model, prepared)
+        self.writer = make_writer(config, text_model, prepared)
         self.draws = Draws(prepared, config)
         self.dev = dev_instances(prepared, config)
         self.position = Position()
@@ -241,17 +241,24 @@ class TextLearner:
 
 
 def summed_loss(model: Any, batch: Batch) -> Tensor:
-    """Cross-entropy in fp32, summed over the tokens of the answers."""
-    logits = model(**batch.inputs, use_cache=False).logits
-    return F.cross_entropy(
-        logits.float().flatten(0, 1),
-        batch.labels.flatten(),
-        ignore_index=IGNORED,
-        reduction="sum",
-    )
+    """Cross-entropy in fp32, summed over the tokens of the answers.
+
+    The output layer, of 30,000 rows and more, computes these positions alone and no padding.
+    """
+    said = batch.labels != IGNORED
+
+    def select(_: Any, states: tuple[Tensor]) -> tuple[Tensor]:
+        return (states[0][said],)
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(select)
+    try:
+        logits = model(**batch.inputs, use_cache=False).logits
+    finally:
+        hook.remove()
+    return F.cross_entropy(logits.float(), batch.labels[said], reduction="sum")
 
 
-def _writer(config: TextTraining, text_model: TextModel, prepared: Prepared) -> Writer:
+def make_writer(config: TextTraining, text_model: TextModel, prepared: Prepared) -> Writer:
     count = config.train.demonstrations
     return Writer(
         text_model.tokenizer,
