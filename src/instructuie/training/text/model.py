@@ -133,7 +133,7 @@ def _four_bits(device: torch.device) -> Any:
             "lora.bits = 4 (QLoRA) needs a CUDA GPU, and there is none: use lora.bits = 16"
         )
     if find_spec("bitsandbytes") is None:
-        raise MissingExtraError("QLoRA (lora.bits = 4)", extra="qlora")
+        raise MissingExtraError("QLoRA (lora.bits = 4)", extra="quant")
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
