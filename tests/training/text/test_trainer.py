@@ -297,9 +297,18 @@ def check_two_are_as_one(
 
 
 def test_two_processes_do_two_steps_as_one_does(data: Path, tmp_path: Path) -> None:
-    """FSDP2 over gloo. One example is left over, so that one process has an empty part."""
+    """FSDP2 over gloo. One example is left over, so that one process has an empty part.
+
+    The environment is that of `accelerate launch`, with a setting that leaves weights empty.
+    """
     changes = {"steps": 2, "batch_size": 5, "micro_tokens": 1, "bucket": 1}
-    check_two_are_as_one(t5_folder(), data, tmp_path, changes)
+    launcher = {
+        "ACCELERATE_USE_FSDP": "true",
+        "FSDP_VERSION": "2",
+        "FSDP_RESHARD_AFTER_FORWARD": "true",
+        "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
+    }
+    check_two_are_as_one(t5_folder(), data, tmp_path, changes, **launcher)
 
 
 @pytest.mark.slow

@@ -102,6 +102,9 @@ def start_processes() -> Processes:
         torch.cuda.set_device(device)
     if count == 1:
         return Processes(device)
+    # With it, transformers would leave the weights empty in all processes but the first, for accelerate
+    # to fill; here each takes its shards from what it has read.
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
     if not dist.is_initialized():
         # DeepSpeed takes the group that is there.
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")

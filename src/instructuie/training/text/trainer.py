@@ -7,10 +7,11 @@ dropout, which each process draws for itself, and for the order in which sums ar
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
-from contextlib import AbstractContextManager
-from dataclasses import asdict
+from contextlib import AbstractContextManager, closing
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from instructuie.training.loop import DevScores, Rhythm, State, Update, run
 from instructuie.training.manifest import DEV, check_same_run, make_manifest
 from instructuie.training.precision import uses_bf16
 from instructuie.training.schedule import rate_factor
+from instructuie.training.text.ahead import Ahead
 from instructuie.training.text.checkpoint import load_checkpoint, save_checkpoint
 from instructuie.training.text.collate import (
     IGNORED,
@@ -43,7 +45,7 @@ from instructuie.training.text.finish import write_best, write_model
 from instructuie.training.text.model import TextModel, load_model
 from instructuie.training.text.optimization import Optimization, Sharded
 from instructuie.training.text.processes import Processes, start_processes, stop_processes
-from instructuie.training.text.stream import Draws, Position, Steps, divide
+from instructuie.training.text.stream import Draws, Position, Step, Steps, divide
 from instructuie.training.text.zero import Zero, is_asked
 
 
@@ -109,8 +111,8 @@ def _train(
     folder = output / "model"
     if (state.stopped or state.step >= steps) and (folder / "training.json").is_file():
         return folder  # a finished run is left as it is
-    learner.begin(steps)
-    run(learner, rhythm, state, log.write if log else lambda row: None)
+    with closing(learner.begin(steps)):
+        run(learner, rhythm, state, log.write if log else lambda row: None)
     if log:
         log.close()
     return learner.finish(state)
@@ -136,16 +138,20 @@ class TextLearner:
         self.optimization: Optimization = kind(text_model.model, config.train, processes, bf16=bf16)
         self.model = self.optimization.model
         self.writer = make_writer(config, text_model, prepared)
+        # The thread that reads ahead has a tokenizer of its own: one may not be used by two at once.
+        own = replace(text_model, tokenizer=copy.deepcopy(text_model.tokenizer))
+        self.reader = make_writer(config, own, prepared)
         self.draws = Draws(prepared, config)
         self.dev = dev_instances(prepared, config)
         self.position = Position()
         self.total_steps = 0
 
-    def begin(self, steps: int) -> None:
-        """Learn from the position on."""
+    def begin(self, steps: int) -> Ahead[Step]:
+        """Learn from the position on; what is read ahead is to be closed in the end."""
         self.total_steps = steps
-        self.stream = iter(Steps(self.draws, self.writer, self.position))
+        self.stream = Ahead(iter(Steps(self.draws, self.reader, self.position)))
         self.model.train()
+        return self.stream
 
     def load(self, checkpoint: Path) -> State:
         state, self.position = load_checkpoint(checkpoint, self.optimization)
