@@ -40,7 +40,7 @@ def byte_tokenizer(*, ends: bool) -> Tokenizer:
     return tokenizer
 
 
-def _save(model: Any, tokenizer: Tokenizer, name: str) -> Path:
+def save(model: Any, tokenizer: Tokenizer, name: str) -> Path:
     from transformers import PreTrainedTokenizerFast
 
     folder = scratch() / name
@@ -74,7 +74,7 @@ def t5_folder(dropout: float = 0.0) -> Path:
     model = T5ForConditionalGeneration(config)
     # As in Flan-T5, whose config claims otherwise, the output layer has weights of its own.
     model.lm_head.weight = torch.nn.Parameter(torch.randn(259, 32) / 32**0.5)
-    return _save(model, byte_tokenizer(ends=True), f"t5-{dropout}")
+    return save(model, byte_tokenizer(ends=True), f"t5-{dropout}")
 
 
 @cache
@@ -99,7 +99,7 @@ def causal_folder(kind: str = "llama") -> Path:
         model: Any = transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes))
     else:
         model = transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**sizes))
-    return _save(model, byte_tokenizer(ends=False), kind)
+    return save(model, byte_tokenizer(ends=False), kind)
 
 
 def settings(base: Path, **changes: Any) -> TextTraining:

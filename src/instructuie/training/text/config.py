@@ -116,6 +116,9 @@ class TextTrainConfig:
         for name in ("batch_size", "micro_tokens", "bucket", "log_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"train.{name} is {getattr(self, name)}, expected at least 1")
+        for name in ("demonstrations", "warmup", "dev_every", "dev_limit", "patience"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"train.{name} is {getattr(self, name)}, expected at least 0")
         for name, values in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in values:
                 raise ConfigError(

@@ -71,8 +71,7 @@ def load_model(config: TextTraining, *, bf16: bool, device: torch.device) -> Tex
         loaded = TextModel(model, tokenizer, causal=False)
     else:
         loaded = _load_base(config, tokenizer, bf16=bf16, device=device)
-    if loaded.causal and config.train.demonstrations < 0:
-        raise ConfigError(f"train.demonstrations is {config.train.demonstrations}")
+    _check_lengths(loaded, settings)
     if config.train.pack and not loaded.causal:
         raise ConfigError(
             f"train.pack puts prompts into one row, which only decoder-only models can keep apart; "
@@ -84,6 +83,19 @@ def load_model(config: TextTraining, *, bf16: bool, device: torch.device) -> Tex
     if config.lora is not None:
         return TextModel(_with_adapters(loaded.model, config), tokenizer, loaded.causal)
     return loaded
+
+
+def _check_lengths(loaded: TextModel, settings: TextModelConfig) -> None:
+    """Raise ConfigError for prompts or answers beyond the model's table of positions."""
+    limit = getattr(loaded.model.config, "max_position_embeddings", None)
+    source, target = settings.max_source_tokens, settings.max_target_tokens
+    longest = source + target if loaded.causal else max(source, target)
+    if limit is not None and longest > limit:
+        raise ConfigError(
+            f"model.max_source_tokens = {source} and max_target_tokens = {target} are more than "
+            f"{describe(settings)} can read, which is {limit} tokens"
+            f"{' for both together' if loaded.causal else ' each'}: lower them"
+        )
 
 
 def load_tokenizer(name: str) -> Any:
