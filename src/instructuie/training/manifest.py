@@ -13,6 +13,7 @@ import torch
 import instructuie
 from instructuie.data.prepared import Prepared
 from instructuie.errors import ConfigError
+from instructuie.training.folders import find_checkpoint, read_about
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "peft", "accelerate", "deepspeed")
 _FREE = frozenset({"train.log_every", "train.checkpoint_every", "train.threads"})
@@ -34,6 +35,20 @@ def make_manifest(
         "threads": torch.get_num_threads(),
         "processes": processes,
     }
+
+
+def find_own_checkpoint(
+    output: Path, manifest: Mapping[str, Any], *, resume: bool, free: Collection[str] = ()
+) -> Path | None:
+    """The checkpoint in a run's folder to go on from. Raises ConfigError where it is of another run
+    (see `check_same_run`), or where `resume` is false and there is one."""
+    checkpoint = find_checkpoint(output / "checkpoint")
+    if checkpoint is None:
+        return None
+    if not resume:
+        raise ConfigError(f"{output} holds a checkpoint: resume it, or choose another folder")
+    check_same_run(read_about(checkpoint), manifest, output, free=free)
+    return checkpoint
 
 
 def check_same_run(

@@ -27,10 +27,9 @@ from instructuie.training.batch import Batch, Batches, Position
 from instructuie.training.checkpoint import load_checkpoint, save_checkpoint
 from instructuie.training.config import PointerTraining, TrainConfig
 from instructuie.training.dev import dev_scores
-from instructuie.training.folders import find_checkpoint, read_about
 from instructuie.training.log import Log, Progress
 from instructuie.training.loop import DevScores, Rhythm, State, Update, run
-from instructuie.training.manifest import DEV, check_same_run, make_manifest
+from instructuie.training.manifest import DEV, find_own_checkpoint, make_manifest
 from instructuie.training.precision import uses_bf16
 from instructuie.training.rounding import round_linears, rounding
 
@@ -68,13 +67,10 @@ def train(
 
     output.mkdir(parents=True, exist_ok=True)
     state = State()
-    checkpoint = find_checkpoint(output / "checkpoint")
+    checkpoint = find_own_checkpoint(
+        output, learner.manifest, resume=resume, free=(*DEV, "train.workers")
+    )
     if checkpoint is not None:
-        if not resume:
-            raise ConfigError(f"{output} holds a checkpoint: resume it, or choose another folder")
-        check_same_run(
-            read_about(checkpoint), learner.manifest, output, free=(*DEV, "train.workers")
-        )
         state = learner.load(checkpoint)
     (output / "manifest.json").write_text(json.dumps(learner.manifest, indent=1), encoding="utf-8")
     rhythm = Rhythm(

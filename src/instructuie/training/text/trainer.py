@@ -21,11 +21,9 @@ from torch.nn import functional as F
 from transformers.utils import logging as transformers_logging
 
 from instructuie.data.prepared import Prepared, read_prepared
-from instructuie.errors import ConfigError
-from instructuie.training.folders import find_checkpoint, read_about
 from instructuie.training.log import Log, Progress
 from instructuie.training.loop import DevScores, Rhythm, State, Update, run
-from instructuie.training.manifest import DEV, check_same_run, make_manifest
+from instructuie.training.manifest import DEV, find_own_checkpoint, make_manifest
 from instructuie.training.precision import uses_bf16
 from instructuie.training.schedule import rate_factor
 from instructuie.training.text.ahead import Ahead
@@ -83,14 +81,9 @@ def _train(
 ) -> Path:
     settings, prepared = config.train, read_prepared(data)
     manifest = make_manifest(asdict(config), prepared, processes.device, processes=processes.count)
-    checkpoint = find_checkpoint(output / "checkpoint")
-    if checkpoint is not None:
-        if not resume:
-            raise ConfigError(f"{output} holds a checkpoint: resume it, or choose another folder")
-        # Dev scores change nothing but where a run stops.
-        free = () if settings.patience else DEV
-        check_same_run(read_about(checkpoint), manifest, output, free=free)
-
+    # Dev scores change nothing but where a run stops.
+    free = () if settings.patience else DEV
+    checkpoint = find_own_checkpoint(output, manifest, resume=resume, free=free)
     torch.manual_seed(settings.seed)  # adapters, and the heads that a base lacks
     bf16 = uses_bf16(settings.precision, processes.device.type)
     text_model = load_model(config, bf16=bf16, device=processes.device)
