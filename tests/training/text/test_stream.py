@@ -99,3 +99,12 @@ def test_parts_hold_each_example_once_within_their_size(
             + max((len(e.target) for e in part), default=0)
         )
         assert padded <= tokens or len(part) == 1
+
+
+@pytest.mark.parametrize("changes", [{}, {"mixture": {}}])
+def test_zero_shot_sets_are_never_learnt_from(tmp_path: Path, changes: dict[str, object]) -> None:
+    sets = small_sets()
+    held_out = {**sets["homes"], "header": {**sets["homes"]["header"], "use": "zero-shot"}}
+    mixed = prepared(tmp_path, {"people": sets["people"], "homes": held_out})
+    draws = Draws(mixed, settings(t5_folder(), **changes)).instances(0, 0)
+    assert {name for name, _ in islice(draws, 9)} == {"people"}

@@ -243,6 +243,29 @@ def test_an_unknown_dev_set_is_an_error(data: Path, tmp_path: Path) -> None:
         train(settings(t5_folder(), dev=("typo/NER",)), data, tmp_path)
 
 
+def test_zero_shot_sets_do_not_choose_models(tmp_path: Path) -> None:
+    homes = small_sets()["homes"]
+    held_out = {**homes, "header": {**homes["header"], "use": "zero-shot"}}
+    sets = {"people": small_sets()["people"], "homes": held_out}
+    data = write_prepared(tmp_path / "sets.jsonl.gz", sets)
+    with pytest.raises(ConfigError, match="'homes/RE', which is kept for zero-shot tests"):
+        train(settings(t5_folder(), dev=("homes/RE",)), data, tmp_path / "run")
+
+
+def test_encoder_decoders_take_adapters_too(data: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForSeq2SeqLM
+
+    config = settings(t5_folder(), steps=3, lora={"rank": 2, "targets": ["q", "v"]})
+    folder = train(config, data, tmp_path)
+    before, after = map(AutoModelForSeq2SeqLM.from_pretrained, (t5_folder(), folder))
+    changed = {
+        name.rsplit(".", 2)[-2]
+        for name, weight in after.named_parameters()
+        if not torch.equal(weight, before.get_parameter(name))
+    }
+    assert changed == {"q", "v"}
+
+
 def start(
     count: int, base: Path, data: Path, output: Path, changes: dict[str, Any], **extra: str
 ) -> list[subprocess.Popen[str]]:

@@ -105,6 +105,11 @@ def dev_instances(prepared: Prepared, config: TextTraining) -> dict[str, list[In
         name, _, task_name = entry.partition("/")
         if name not in prepared.inventories or not prepared.records.get(name, {}).get("dev"):
             raise ConfigError(f"train.dev names {entry!r}, but the data hold no dev split of it")
+        if prepared.header["datasets"][name]["use"] != "train":
+            raise ConfigError(
+                f"train.dev names {entry!r}, which is kept for zero-shot tests: choosing a model by it "
+                "would spoil them; name other data sets"
+            )
         task, inventory = find_task(task_name), prepared.inventories[name]
         records = prepared.records[name]["dev"][: config.train.dev_limit]
         found[entry] = [i for r in records for i in plain_instances(r, task, inventory)]

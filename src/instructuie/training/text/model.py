@@ -206,8 +206,10 @@ def merged(name: str, adapter: Path, *, dtype: torch.dtype) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warning that peft asks transformers by an old name whether layers are checkpointed."""
+    """Without two warnings of peft: that it asks transformers by an old name whether layers are
+    checkpointed, and that Flan-T5's embeddings, which never were, are no longer tied."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Input and output embeddings are no longer tied")
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
         yield
 

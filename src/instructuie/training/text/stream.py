@@ -51,7 +51,7 @@ class Draws:
     """The instances of a configuration from any place on: passes over the data, or a mixture."""
 
     def __init__(self, prepared: Prepared, config: TextTraining) -> None:
-        self.prepared, self.config = prepared, config
+        self.prepared, self.config = trainable(prepared), config
         self.settings = EpochSettings(
             seed=config.train.seed,
             auxiliary=auxiliary_of(prepared),
@@ -89,6 +89,13 @@ class Draws:
             return train.steps
         instances = sum(1 for _ in self.instances(0, 0))
         return max(1, round(train.epochs * instances / train.batch_size))
+
+
+def trainable(prepared: Prepared) -> Prepared:
+    """Without the data sets that are kept for zero-shot tests, whatever splits they come with."""
+    datasets = prepared.header["datasets"]
+    kept = {n: i for n, i in prepared.inventories.items() if datasets[n]["use"] == "train"}
+    return replace(prepared, inventories=kept)
 
 
 class Steps:
