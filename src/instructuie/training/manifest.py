@@ -24,11 +24,17 @@ DEV = ("train.dev", "train.dev_every", "train.dev_limit")
 
 
 def make_manifest(
-    config: Mapping[str, Any], prepared: Prepared, device: torch.device, *, processes: int = 1
+    config: Mapping[str, Any],
+    prepared: Prepared,
+    device: torch.device,
+    *,
+    bf16: bool,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """The resolved config, the data's fingerprint, versions and machine, as JSON values."""
     return {
         "config": dict(config),
+        "precision": "bf16" if bf16 else "fp32",
         "data": {"fingerprint": prepared.fingerprint, "datasets": prepared.header["datasets"]},
         "versions": {"instructuie": instructuie.__version__, **_versions()},
         "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.machine(),
@@ -49,6 +55,15 @@ def find_own_checkpoint(
         raise ConfigError(f"{output} holds a checkpoint: resume it, or choose another folder")
     check_same_run(read_about(checkpoint), manifest, output, free=free)
     return checkpoint
+
+
+def kept_precision(output: Path, precision: str) -> str:
+    """The precision that a run in this folder has computed in, else `precision`: where that is `auto`,
+    a run must not change it half-way."""
+    checkpoint = find_checkpoint(output / "checkpoint")
+    if checkpoint is None or precision != "auto":
+        return precision
+    return str(read_about(checkpoint).get("precision", precision))
 
 
 def check_same_run(

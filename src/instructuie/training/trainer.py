@@ -29,7 +29,12 @@ from instructuie.training.config import PointerTraining, TrainConfig
 from instructuie.training.dev import dev_scores
 from instructuie.training.log import Log, Progress
 from instructuie.training.loop import DevScores, Rhythm, State, Update, run
-from instructuie.training.manifest import DEV, find_own_checkpoint, make_manifest
+from instructuie.training.manifest import (
+    DEV,
+    find_own_checkpoint,
+    kept_precision,
+    make_manifest,
+)
 from instructuie.training.precision import uses_bf16
 from instructuie.training.rounding import round_linears, rounding
 
@@ -97,7 +102,9 @@ class PointerLearner:
         self.config, self.settings, self.output = config, config.train, output
         self.device = device
         self.optimizer = _optimizer(model, config.train)
-        self.manifest = make_manifest(asdict(config), prepared, device)
+        precision = kept_precision(output, config.train.precision)
+        self.bf16 = uses_bf16(precision, device.type)
+        self.manifest = make_manifest(asdict(config), prepared, device, bf16=self.bf16)
         self.position = Position()
 
     def load(self, checkpoint: Path) -> State:
@@ -113,7 +120,7 @@ class PointerLearner:
 
     def update(self, step: int) -> Update:
         batch = next(self._stream).to(self.device)
-        loss = _update(self.model, self.optimizer, batch, self.settings, step)
+        loss = _update(self.model, self.optimizer, batch, self.settings, step, bf16=self.bf16)
         return Update(loss, batch.examples, _rate(self.settings, step))
 
     def score(self) -> DevScores:
@@ -181,11 +188,13 @@ def _update(
     batch: Batch,
     settings: TrainConfig,
     step: int,
+    *,
+    bf16: bool,
 ) -> torch.Tensor:
     for group in optimizer.param_groups:
         group["lr"] = group["factor"] * _rate(settings, step)
     device = batch.ids.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=uses_bf16(settings.precision, device)):
+    with torch.autocast(device, torch.bfloat16, enabled=bf16):
         if settings.consistency:
             loss = consistent_loss(model, batch, settings.consistency)
         else:

@@ -10,8 +10,9 @@ from transformers import AutoTokenizer
 
 from instructuie.data.prepared import Prepared, read_prepared
 from instructuie.errors import ConfigError
+from instructuie.training.text.collate import causal_batch, packed_batch, seq2seq_batch
 from instructuie.training.text.config import TextTraining
-from instructuie.training.text.examples import Example, Writer
+from instructuie.training.text.examples import Example, Layout, Writer
 from instructuie.training.text.stream import Draws, Position, Steps, divide
 from tests.tiny import data_set, prepared, record, small_sets, write_prepared
 
@@ -85,20 +86,24 @@ def test_data_that_cannot_be_used_are_an_error(
 lengths = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 20)), min_size=1, max_size=40)
 
 
-@given(lengths, st.integers(1, 400), st.integers(1, 5))
+@given(lengths, st.integers(1, 400), st.integers(1, 5), st.sampled_from(Layout))
 def test_parts_hold_each_example_once_within_their_size(
-    sizes: list[tuple[int, int]], tokens: int, processes: int
+    sizes: list[tuple[int, int]], tokens: int, processes: int, layout: Layout
 ) -> None:
     examples = [Example([0] * s, [1] * t) for s, t in sizes]
-    parts = divide(examples, tokens, processes=processes)
+    parts = divide(examples, tokens, layout, processes=processes)
     assert len(parts) % processes == 0
     assert sorted(map(id, examples)) == sorted(id(e) for part in parts for e in part)
-    for part in parts:
-        padded = len(part) * (
-            max((len(e.source) for e in part), default=0)
-            + max((len(e.target) for e in part), default=0)
-        )
-        assert padded <= tokens or len(part) == 1
+    assert all(len(part) < 2 or layout.size(part) <= tokens for part in parts)
+
+
+def test_sizes_are_those_of_the_tensors() -> None:
+    examples = [Example([0] * 5, [1] * 2), Example([0] * 3, [1] * 7)]
+    batch = seq2seq_batch(examples, pad=0, start=0)
+    size = batch.inputs["input_ids"].numel() + batch.labels.numel()
+    assert Layout.APART.size(examples) == size
+    assert Layout.ROWS.size(examples) == causal_batch(examples, pad=0).inputs["input_ids"].numel()
+    assert Layout.PACKED.size(examples) == packed_batch(examples).inputs["input_ids"].numel()
 
 
 @pytest.mark.parametrize("changes", [{}, {"mixture": {}}])

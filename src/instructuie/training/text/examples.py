@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from random import Random
 from typing import Any
 
@@ -34,6 +35,29 @@ class Example:
     @property
     def tokens(self) -> int:
         return len(self.source) + len(self.target)
+
+
+class Layout(Enum):
+    """How examples stand in a batch, which says which of them go well together."""
+
+    APART = "prompts and answers padded apart"
+    ROWS = "prompt and answer in one row, padded"
+    PACKED = "all in one row"
+
+    def order(self, example: Example) -> tuple[int, int]:
+        """Neighbours in this order leave little to pad: of answers, the power of two is enough."""
+        if self is Layout.APART:
+            return len(example.target).bit_length(), len(example.source)
+        return 0, example.tokens
+
+    def size(self, examples: Sequence[Example]) -> int:
+        """Tokens of a batch, with padding."""
+        if self is Layout.PACKED:
+            return sum(example.tokens for example in examples)
+        if self is Layout.ROWS:
+            return len(examples) * max(example.tokens for example in examples)
+        source = max(len(example.source) for example in examples)
+        return len(examples) * (source + max(len(example.target) for example in examples))
 
 
 class Writer:
@@ -69,6 +93,11 @@ class Writer:
             tokenizer.sep_token_id if tokenizer.eos_token_id is None else tokenizer.eos_token_id
         )
         self.demonstrations = demonstrations
+
+    def layout(self, *, pack: bool) -> Layout:
+        if not self.causal:
+            return Layout.APART
+        return Layout.PACKED if pack else Layout.ROWS
 
     def write(
         self, dataset: str, instance: Instance, rng: Random, counts: Counter[str]

@@ -119,7 +119,8 @@ def make_optimizer(model: nn.Module, settings: TextTrainConfig) -> torch.optim.O
         {"params": decayed, "weight_decay": settings.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate)
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
 def random_states() -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from instructuie.data.mixture import Mixture
 from instructuie.data.prepared import Prepared
 from instructuie.errors import ConfigError
 from instructuie.training.text.config import TextTraining
-from instructuie.training.text.examples import Example, Writer
+from instructuie.training.text.examples import Example, Layout, Writer
 
 _HOPELESS = 5_000
 """After so many draws in a row that came to nothing, training would never begin."""
@@ -145,7 +145,8 @@ class Steps:
         """Steps of about equally long examples, in random order."""
         size = self.train.batch_size
         if self.train.bucket > 1:
-            examples = sorted(examples, key=lambda e: e.tokens)
+            layout = self.writer.layout(pack=self.train.pack)
+            examples = sorted(examples, key=layout.order)
         steps = [examples[at : at + size] for at in range(0, len(examples), size)]
         Random(f"{self.train.seed}:{pool}:steps").shuffle(steps)
         return steps
@@ -155,7 +156,9 @@ def _positive(counts: Counter[str]) -> dict[str, int]:
     return {reason: number for reason, number in sorted(counts.items()) if number}
 
 
-def divide(examples: Sequence[Example], tokens: int, *, processes: int) -> list[list[Example]]:
+def divide(
+    examples: Sequence[Example], tokens: int, layout: Layout, *, processes: int
+) -> list[list[Example]]:
     """Parts of a step, longest examples first, each at most `tokens` with padding; a single longer
     example is a part of its own.
 
@@ -163,8 +166,8 @@ def divide(examples: Sequence[Example], tokens: int, *, processes: int) -> list[
     not enough examples, some parts are empty.
     """
     parts: list[list[Example]] = []
-    for example in sorted(examples, key=lambda e: -e.tokens):
-        if not parts or _padded([*parts[-1], example]) > tokens:
+    for example in sorted(examples, key=layout.order, reverse=True):
+        if not parts or layout.size([*parts[-1], example]) > tokens:
             parts.append([])
         parts[-1].append(example)
     while len(parts) % processes:
@@ -176,7 +179,3 @@ def divide(examples: Sequence[Example], tokens: int, *, processes: int) -> list[
         else:
             parts.append([])
     return parts
-
-
-def _padded(part: Sequence[Example]) -> int:
-    return len(part) * (max(len(e.source) for e in part) + max(len(e.target) for e in part))

@@ -23,7 +23,12 @@ from transformers.utils import logging as transformers_logging
 from instructuie.data.prepared import Prepared, read_prepared
 from instructuie.training.log import Log, Progress
 from instructuie.training.loop import DevScores, Rhythm, State, Update, run
-from instructuie.training.manifest import DEV, find_own_checkpoint, make_manifest
+from instructuie.training.manifest import (
+    DEV,
+    find_own_checkpoint,
+    kept_precision,
+    make_manifest,
+)
 from instructuie.training.precision import uses_bf16
 from instructuie.training.schedule import rate_factor
 from instructuie.training.text.ahead import Ahead
@@ -80,12 +85,14 @@ def _train(
     progress: Progress,
 ) -> Path:
     settings, prepared = config.train, read_prepared(data)
-    manifest = make_manifest(asdict(config), prepared, processes.device, processes=processes.count)
+    bf16 = uses_bf16(kept_precision(output, settings.precision), processes.device.type)
+    manifest = make_manifest(
+        asdict(config), prepared, processes.device, bf16=bf16, processes=processes.count
+    )
     # Dev scores change nothing but where a run stops.
     free = () if settings.patience else DEV
     checkpoint = find_own_checkpoint(output, manifest, resume=resume, free=free)
     torch.manual_seed(settings.seed)  # adapters, and the heads that a base lacks
-    bf16 = uses_bf16(settings.precision, processes.device.type)
     text_model = load_model(config, bf16=bf16, device=processes.device)
     learner = TextLearner(config, text_model, prepared, processes, output, manifest, bf16=bf16)
     state = State()
@@ -178,7 +185,12 @@ class TextLearner:
 
     def _my_parts(self, examples: Any) -> list[list[Example]]:
         """This process's parts of a step; those of all processes are about equally long."""
-        parts = divide(examples, self.config.train.micro_tokens, processes=self.processes.count)
+        parts = divide(
+            examples,
+            self.config.train.micro_tokens,
+            self.reader.layout(pack=self.config.train.pack),
+            processes=self.processes.count,
+        )
         return parts[self.processes.rank :: self.processes.count]
 
     def batch(self, examples: Any) -> Batch:
