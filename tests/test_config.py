@@ -10,7 +10,7 @@ from instructuie.config import load_config, make_config
 from instructuie.errors import ConfigError
 from instructuie.training.config import PointerTraining
 
-SHIPPED = sorted((Path(__file__).parents[1] / "configs" / "train").glob("*.toml"))
+SHIPPED = sorted((Path(__file__).parents[1] / "configs" / "train").glob("builtin*.toml"))
 
 
 @dataclass(frozen=True)

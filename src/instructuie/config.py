@@ -15,10 +15,15 @@ ConfigT = TypeVar("ConfigT")
 
 
 def load_config(kind: type[ConfigT], path: Path, overrides: Sequence[str] = ()) -> ConfigT:
-    """Read a TOML file into the dataclass `kind`.
+    """Read a TOML file into the dataclass `kind`; raises ConfigError that names the file and the key."""
+    return make_config(kind, read_values(path, overrides), source=str(path))
+
+
+def read_values(path: Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The tables of a TOML file.
 
     `overrides` are `table.key=value` with a TOML value, as given on the command line. Raises
-    ConfigError that names the file and the key.
+    ConfigError that names the file.
     """
     try:
         row = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -28,7 +33,7 @@ def load_config(kind: type[ConfigT], path: Path, overrides: Sequence[str] = ()) 
         raise ConfigError(f"{path}: not a TOML file: {error}") from error
     for override in overrides:
         _override(row, override)
-    return make_config(kind, row, source=str(path))
+    return row
 
 
 def make_config(kind: type[ConfigT], row: Mapping[str, Any], *, source: str) -> ConfigT:

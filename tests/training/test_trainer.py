@@ -13,8 +13,8 @@ import torch
 
 from instructuie.errors import ConfigError, ModelError
 from instructuie.extractor import Extractor
-from instructuie.training.checkpoint import find_checkpoint
 from instructuie.training.export import export
+from instructuie.training.folders import find_checkpoint
 from instructuie.training.probes import probe_prompts
 from instructuie.training.trainer import train
 from tests.tiny import encoder_folder, prepared, small_sets, write_prepared
@@ -135,6 +135,25 @@ def test_a_finished_run_is_left_as_it_is(data: Path, whole: Path, tmp_path: Path
 def test_a_run_is_not_overwritten_against_ones_will(data: Path, whole: Path) -> None:
     with pytest.raises(ConfigError, match="holds a checkpoint: resume it, or choose another"):
         train(settings(encoder_folder()), data, whole, resume=False)
+
+
+def test_other_settings_or_data_do_not_go_on_from_a_checkpoint(
+    data: Path, whole: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"another run: train\.dropout is 0\.2, was 0\.1\. Train as"
+    ):
+        train(settings(encoder_folder(), dropout=0.2), data, whole)
+    other = write_prepared(tmp_path / "other.jsonl.gz", {"people": small_sets()["people"]})
+    with pytest.raises(ConfigError, match="the data's fingerprint is"):
+        train(settings(encoder_folder()), other, whole)
+
+
+def test_a_run_may_go_on_with_other_workers(data: Path, whole: Path, tmp_path: Path) -> None:
+    output = tmp_path / "again"
+    shutil.copytree(whole, output)
+    train(settings(encoder_folder(), workers=1, log_every=2), data, output)
+    assert weights(output) == weights(whole)
 
 
 def test_the_previous_checkpoint_counts_when_a_kill_fell_between_two_moves(

@@ -209,8 +209,10 @@ class StepBar:
         self._progress.start()
         return self
 
-    def advance_to(self, step: int, *, loss: float | None) -> None:
-        self._progress.update(self._task, completed=step)
+    def advance_to(self, step: int, *, of: int | None = None, loss: float | None) -> None:
+        """`of` corrects the total, for runs that learn it from their data."""
+        self._total = of or self._total
+        self._progress.update(self._task, completed=step, total=self._total)
         if loss is not None:
             self._progress.update(self._task, loss=f"loss {loss}")
         if self._progress.disable and loss is not None and step % 100 == 0:

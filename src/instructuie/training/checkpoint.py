@@ -7,7 +7,6 @@ kill leaves the previous one whole. Everything is safetensors or JSON; nothing i
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from instructuie.errors import ModelError
 from instructuie.pointer.model import PointerModel
 from instructuie.training.batch import Position
+from instructuie.training.folders import ABOUT, replace_folder
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -47,21 +47,8 @@ def save_checkpoint(
         tensors["cuda_rng"] = torch.cuda.get_rng_state()
     save_file(tensors, partial / "optimizer.safetensors")
     row = {"step": step, "position": asdict(position), **manifest}
-    (partial / "trainer.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
-    previous = folder.with_name(folder.name + ".old")
-    if folder.exists():  # else the previous one is all there is
-        shutil.rmtree(previous, ignore_errors=True)
-        os.replace(folder, previous)
-    os.replace(partial, folder)
-    shutil.rmtree(previous, ignore_errors=True)
-
-
-def find_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint to go on from: `folder`, or the previous one if a kill fell between two moves."""
-    for candidate in (folder, folder.with_name(folder.name + ".old")):
-        if (candidate / "trainer.json").is_file():
-            return candidate
-    return None
+    (partial / ABOUT).write_text(json.dumps(row, indent=1), encoding="utf-8")
+    replace_folder(partial, folder)
 
 
 def load_checkpoint(

@@ -1,4 +1,4 @@
-"""The training loop of the pointer model, readable from top to bottom.
+"""The training of the pointer model, readable from top to bottom; `loop.py` is the loop itself.
 
 One prepared file and one configuration in; a model folder, a log of JSON lines and a manifest out.
 The same seed gives the same weights; a run that is killed goes on where its last checkpoint was and
@@ -8,10 +8,7 @@ ends with the weights of an unbroken run.
 from __future__ import annotations
 
 import json
-import os
-import platform
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +17,6 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-import instructuie
 from instructuie.data.mixture import Mixture
 from instructuie.data.prepared import Prepared, read_prepared
 from instructuie.errors import ConfigError, ModelError
@@ -28,12 +24,19 @@ from instructuie.pointer.encoding import Encoder, Markers
 from instructuie.pointer.model import PointerModel, warm_start
 from instructuie.pointer.wordpiece import load_tokenizer
 from instructuie.training.batch import Batch, Batches, Position
-from instructuie.training.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from instructuie.training.checkpoint import load_checkpoint, save_checkpoint
 from instructuie.training.config import PointerTraining, TrainConfig
 from instructuie.training.dev import dev_scores
+from instructuie.training.log import Log, Progress
+from instructuie.training.loop import DevScores, Rhythm, State, Update, run
+from instructuie.training.manifest import (
+    DEV,
+    find_own_checkpoint,
+    kept_precision,
+    make_manifest,
+)
+from instructuie.training.precision import uses_bf16
 from instructuie.training.rounding import round_linears, rounding
-
-Progress = Callable[[dict[str, Any]], None]
 
 
 def train(
@@ -65,54 +68,80 @@ def train(
     model.to(device)
     if settings.rounding:
         round_linears(model.encoder, model.layers)
-    optimizer = _optimizer(model, settings)
-    manifest = _manifest(config, prepared, device)
+    learner = PointerLearner(model, encoder, prepared, config, output, device)
 
     output.mkdir(parents=True, exist_ok=True)
-    step, position = 0, Position()
-    checkpoint = find_checkpoint(output / "checkpoint")
+    state = State()
+    checkpoint = find_own_checkpoint(
+        output, learner.manifest, resume=resume, free=(*DEV, "train.workers")
+    )
     if checkpoint is not None:
-        if not resume:
-            raise ConfigError(f"{output} holds a checkpoint: resume it, or choose another folder")
-        step, position, _ = load_checkpoint(checkpoint, model, optimizer)
-    log = _Log(output / "log.jsonl", step, progress)
-    (output / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+        state = learner.load(checkpoint)
+    (output / "manifest.json").write_text(json.dumps(learner.manifest, indent=1), encoding="utf-8")
+    rhythm = Rhythm(
+        settings.steps, settings.log_every, settings.dev_every, settings.checkpoint_every
+    )
+    with closing(Log(output, state.step, progress)) as log, closing(learner.batches()):
+        run(learner, rhythm, state, log.write)
+    return _finish(model, tokenizer, output, learner.manifest, learner.position)
 
-    def save() -> None:
+
+class PointerLearner:
+    """A pointer model that learns."""
+
+    def __init__(
+        self,
+        model: PointerModel,
+        encoder: Encoder,
+        prepared: Prepared,
+        config: PointerTraining,
+        output: Path,
+        device: torch.device,
+    ) -> None:
+        self.model, self.encoder, self.prepared = model, encoder, prepared
+        self.config, self.settings, self.output = config, config.train, output
+        self.device = device
+        self.optimizer = _optimizer(model, config.train)
+        precision = kept_precision(output, config.train.precision)
+        self.bf16 = uses_bf16(precision, device.type)
+        self.manifest = make_manifest(asdict(config), prepared, device, bf16=self.bf16)
+        self.position = Position()
+
+    def load(self, checkpoint: Path) -> State:
+        step, self.position, _ = load_checkpoint(checkpoint, self.model, self.optimizer)
+        return State(step)
+
+    def batches(self) -> Generator[Batch]:
+        """Begin to draw from the position on; to be closed, as other processes may make them."""
+        mixture = Mixture(self.prepared, self.config.mixture, seed=self.settings.seed)
+        self._stream = _batches(mixture, self.encoder, self.settings, self.position)
+        self.model.train()
+        return self._stream
+
+    def update(self, step: int) -> Update:
+        batch = next(self._stream).to(self.device)
+        loss = _update(self.model, self.optimizer, batch, self.settings, step, bf16=self.bf16)
+        return Update(loss, batch.examples, _rate(self.settings, step))
+
+    def score(self) -> DevScores:
+        if not self.settings.dev:
+            return {}
+        scores = dev_scores(self.model, self.encoder, self.prepared, self.settings)
+        self.model.train()
+        return scores
+
+    def keep(self) -> None:
+        """The last model is what is kept: its rate has fallen to the end."""
+
+    def save(self, state: State) -> None:
         save_checkpoint(
-            output / "checkpoint", model, optimizer, step=step, position=position, manifest=manifest
+            self.output / "checkpoint",
+            self.model,
+            self.optimizer,
+            step=state.step,
+            position=self.position,
+            manifest=self.manifest,
         )
-
-    mixture = Mixture(prepared, config.mixture, seed=settings.seed)
-    losses, examples, since = [], 0, time.monotonic()
-    model.train()
-    with closing(_batches(mixture, encoder, settings, position)) as batches:
-        while step < settings.steps:
-            batch = next(batches).to(device)
-            losses.append(_update(model, optimizer, batch, settings, step))
-            examples += batch.examples
-            step += 1
-            if step % settings.log_every == 0 or step == settings.steps:
-                loss = float(torch.stack(losses).mean())  # waits for the device: not every step
-                seconds = time.monotonic() - since
-                log.write(
-                    {
-                        "step": step,
-                        "of": settings.steps,
-                        "loss": round(loss, 4),
-                        "rate": _rate(settings, step),
-                        "examples": examples,
-                        "examples_per_second": round(examples / max(seconds, 1e-9), 2),
-                    }
-                )
-                losses, examples, since = [], 0, time.monotonic()
-            if settings.dev and (step % settings.dev_every == 0 or step == settings.steps):
-                log.write({"step": step, "dev": dev_scores(model, encoder, prepared, settings)})
-                model.train()
-                since = time.monotonic()
-            if step % settings.checkpoint_every == 0 or step == settings.steps:
-                save()
-    return _finish(model, tokenizer, output, manifest, position)
 
 
 def _batches(
@@ -159,11 +188,13 @@ def _update(
     batch: Batch,
     settings: TrainConfig,
     step: int,
+    *,
+    bf16: bool,
 ) -> torch.Tensor:
     for group in optimizer.param_groups:
         group["lr"] = group["factor"] * _rate(settings, step)
     device = batch.ids.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=_uses_bf16(settings, device)):
+    with torch.autocast(device, torch.bfloat16, enabled=bf16):
         if settings.consistency:
             loss = consistent_loss(model, batch, settings.consistency)
         else:
@@ -182,22 +213,6 @@ def _rate(settings: TrainConfig, step: int) -> float:
     if step > start:
         rate *= max(0.0, (settings.steps - step) / max(settings.steps - start, 1e-9))
     return rate
-
-
-def _uses_bf16(settings: TrainConfig, device: str) -> bool:
-    if settings.precision != "auto":
-        return settings.precision == "bf16"
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # Without bf16 arithmetic a CPU is three times slower in bf16 than in fp32.
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _cpu_has_bf16()
-
-
-def _cpu_has_bf16() -> bool:
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
 
 
 def _optimizer(model: PointerModel, settings: TrainConfig) -> torch.optim.Optimizer:
@@ -254,20 +269,6 @@ def _warm_started(config: PointerTraining) -> tuple[PointerModel, str]:
     return model, tokenizer.to_str()
 
 
-def _manifest(config: PointerTraining, prepared: Prepared, device: torch.device) -> dict[str, Any]:
-    return {
-        "config": asdict(config),
-        "data": {"fingerprint": prepared.fingerprint, "datasets": prepared.header["datasets"]},
-        "versions": {
-            "instructuie": instructuie.__version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
-        "device": torch.cuda.get_device_name() if device.type == "cuda" else platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-
-
 def _finish(
     model: PointerModel,
     tokenizer: str,
@@ -282,29 +283,3 @@ def _finish(
     row = {**manifest, "draws": draws, "passed_over": position.passed_over}
     (folder / "training.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
     return folder
-
-
-class _Log:
-    """JSON Lines; on resume, rows after the checkpoint are dropped, as those steps run again."""
-
-    def __init__(self, path: Path, step: int, progress: Progress) -> None:
-        self.path, self.progress = path, progress
-        if path.exists():
-            kept = [
-                row for row in path.read_text(encoding="utf-8").splitlines() if _until(row, step)
-            ]
-            partial = path.with_name(path.name + ".part")
-            partial.write_text("".join(row + "\n" for row in kept), encoding="utf-8")
-            os.replace(partial, path)
-
-    def write(self, row: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-        self.progress(row)
-
-
-def _until(line: str, step: int) -> bool:
-    try:
-        return int(json.loads(line)["step"]) <= step
-    except (ValueError, KeyError):
-        return False
