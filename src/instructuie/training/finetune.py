@@ -61,8 +61,6 @@ class FineTuning:
     """`encoder`: only the decoder learns."""
     max_drop: float = 5.0
     """Points of F1 on the general suite that the model may lose."""
-    min_agreement: float = 0.9
-    """Least agreement of the int8 model with the fp32 one."""
     threads: int = 0
     """CPU threads; 0 leaves it to the libraries."""
 
@@ -71,7 +69,6 @@ class FineTuning:
             ("replay_share", 0.0, 0.95),
             ("dev_share", 0.01, 0.9),
             ("max_drop", 0.0, 100.0),
-            ("min_agreement", 0.0, 1.0),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ConfigError(
@@ -137,7 +134,7 @@ def finetune(
     data = _prepare(inputs, own, settings, work)
     trained = _train(inputs, data, settings, work, _Guard(total(before, OWN), watcher.row))
     made = work / "int8"
-    agreement = _export(trained, made, asked, settings)
+    agreement = _export(trained, made, asked)
     after = measure(made, asked, threads=settings.threads)
     outcome = Outcome(output, before, after, agreement)
     _refuse_worse(outcome, settings, work)
@@ -184,7 +181,7 @@ def _prepare(inputs: Inputs, own: OwnData, settings: FineTuning, work: Path) -> 
     }
     data.write_bytes(b"".join(pack(header, [*parts, (_OWN, "dev", dev)])))
     row = {
-        **asdict(replace(settings, max_drop=0.0, min_agreement=0.0)),
+        **asdict(replace(settings, max_drop=0.0)),
         "start": str(inputs.start or ""),
         "data": read_prepared(data).fingerprint,
     }
@@ -273,9 +270,10 @@ class _Guard:
             )
 
 
-def _export(trained: Path, made: Path, asked: Questions, settings: FineTuning) -> Agreement:
+def _export(trained: Path, made: Path, asked: Questions) -> Agreement:
+    """Whatever the agreement is: it is the int8 model whose scores decide."""
     prompts = [i.prompt for instances in asked.instances.values() for i in instances[:60]]
-    agreement = export(trained, made, prompts, min_agreement=settings.min_agreement)
+    agreement = export(trained, made, prompts, min_agreement=0.0)
     assert agreement is not None
     return agreement
 

@@ -5,6 +5,7 @@ under the names that they have in `PointerModel`, weight matrices as fp32 or as 
 scales (see `quantize.py`, which this undoes). A matrix is told by the bias that is added to its product.
 
 Only rounding to int8, which cannot be undone, lies between the restored model and the one exported.
+The exporter keeps equal tensors once, so a model that was never trained, and has many, is refused.
 """
 
 from __future__ import annotations
@@ -41,9 +42,14 @@ _UNUSED = "encoder.pooler."
 
 def restore(folder: Path) -> PointerModel:
     """The model of an exported folder. Raises ModelError when it cannot be read back whole."""
-    PointerRuntime.load(folder, threads=1)  # for its messages, when the folder is something else
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if "model_type" in config:
+            raise ModelError(
+                f"{folder} holds a text model, and fine-tuning by one command is for pointer models: "
+                "train it with `instructuie train`"
+            )
+        PointerRuntime.load(folder, threads=1)  # for its messages about anything else
         model = PointerModel(PointerConfig(**config))
         weights: dict[str, Tensor] = {}
         for name in _GRAPHS:
