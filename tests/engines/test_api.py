@@ -241,6 +241,7 @@ def test_an_answer_that_is_an_error_is_asked_again_on_request(
     assert complete(endpoint, ["Ann"], settings)[0].error
     assert len(endpoint.received) == 1
     assert not complete(endpoint, ["Ann"], replace(settings, ask_again=True))[0].error
+    assert len({h["Idempotency-Key"] for h in endpoint.headers}) == 2
 
 
 def test_attempts_end(endpoint: Endpoint) -> None:
@@ -422,7 +423,7 @@ def texts_of(run: subprocess.Popen[str]) -> list[str]:
 
 def test_threads_share_an_engine(endpoint: Endpoint) -> None:
     endpoint.pause = 0.01
-    with ApiEngine(endpoint.address, "tiny", FAST) as engine:
+    with ApiEngine(endpoint.address, "tiny", replace(FAST, concurrency=2)) as engine:
         found: list[list[Completion]] = []
         threads = [
             threading.Thread(target=lambda: found.append(engine.complete(requests(NAMES))))
@@ -433,6 +434,7 @@ def test_threads_share_an_engine(endpoint: Endpoint) -> None:
         for thread in threads:
             thread.join()
     assert [[c.text for c in each] for each in found] == [[answer_text(t) for t in NAMES]] * 3
+    assert endpoint.most_open <= 2
     assert sorted(endpoint.prompts()) == sorted(NAMES)
 
 
@@ -466,6 +468,17 @@ def test_a_closed_engine_says_so(endpoint: Endpoint) -> None:
     engine.close()
     with pytest.raises(EngineError, match="closed"):
         engine.complete(requests(["Ann"]))
+
+
+def test_an_engine_does_not_outlive_a_fork(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ApiEngine(endpoint.address, "tiny", FAST) as engine:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 1)
+            with pytest.raises(EngineError, match="another process"):
+                engine.complete(requests(["Ann"]))
+        assert engine.complete(requests(["Ann"]))[0].text
 
 
 def test_a_budget_needs_prices() -> None:

@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import itertools
 import json
+import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -63,7 +64,7 @@ class ApiEngine:
         self._owner, self._calls = uuid4().hex, itertools.count()
         self._store = Store(cache_file(settings), job=settings.job or self._owner)
         self._sender = Sender(client, self._store, settings)
-        self._loop = Loop()
+        self._loop, self._process = Loop(), os.getpid()
         # Also at the end of the program, where nobody closed it.
         self._end = weakref.finalize(self, _close, self._loop, client, self._store)
 
@@ -88,8 +89,8 @@ class ApiEngine:
 
         What was answered before an exception, or before Ctrl-C, is in the cache.
         """
-        if self._loop.closed:
-            raise EngineError("the engine is closed; make another")
+        if self._loop.closed or self._process != os.getpid():
+            raise EngineError("the engine is closed, or of another process; make another")
         bodies = [self._body(request) for request in requests]
         keys = [self._key(body) for body in bodies]
         done = self._loop.run(self._answer_all(dict(zip(keys, bodies, strict=True))))

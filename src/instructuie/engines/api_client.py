@@ -30,7 +30,7 @@ class Client:
             self._client = self._httpx.AsyncClient(
                 headers=headers,
                 timeout=self._httpx.Timeout(settings.timeout, connect=min(10, settings.timeout)),
-                limits=self._httpx.Limits(max_connections=settings.concurrency),
+                limits=self._httpx.Limits(max_connections=None),  # the sender counts
                 follow_redirects=False,  # a key goes nowhere but where the user sent it
                 verify=address.startswith("https:"),  # certificates take a while to load
                 trust_env=not is_here(address),  # a proxy cannot reach this machine's own servers

@@ -56,6 +56,7 @@ class Sender:
         self._client, self._store, self._settings = client, store, settings
         self._unknown: set[str] = set()
         """Optional fields that the endpoint has refused."""
+        self._places = asyncio.Semaphore(settings.concurrency)
         self._failed = 0
         """Requests in a row that failed for good."""
         self._resume = 0.0
@@ -99,8 +100,11 @@ class Sender:
         while True:
             await asyncio.sleep(max(0.0, self._resume - time.monotonic()))
             body = fitted(job.body, self._unknown)
+            # An endpoint that knows a repeated request by its key would repeat the refusal too.
+            name = f"{job.key}:{job.owner}" if self._settings.ask_again else job.key
             try:
-                return await self._client.send(body, job.key)
+                async with self._places:
+                    return await self._client.send(body, name)
             except UnknownFieldError as error:
                 self._leave_out(error.field, body)
             except asyncio.CancelledError:
