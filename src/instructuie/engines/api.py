@@ -66,7 +66,7 @@ class ApiEngine:
         self._sender = Sender(client, self._store, settings)
         self._loop, self._process = Loop(), os.getpid()
         # Also at the end of the program, where nobody closed it.
-        self._end = weakref.finalize(self, _close, self._loop, client, self._store)
+        self._end = weakref.finalize(self, _close, self._process, self._loop, client, self._store)
 
     @property
     def name(self) -> str:
@@ -147,7 +147,9 @@ class ApiEngine:
         return done
 
 
-def _close(loop: Loop, client: Client, store: Store) -> None:
+def _close(process: int, loop: Loop, client: Client, store: Store) -> None:
+    if process != os.getpid():  # a fork has no thread that would answer
+        return
     loop.run(client.close())
     loop.close()
     store.close()
