@@ -128,7 +128,7 @@ def test_a_frozen_encoder_stays_as_it_is(
     def caught(trained: Path, *rest: Any) -> Any:
         weights.extend(
             load_file(folder / "model.safetensors")
-            for folder in (trained, trained.parents[1] / "start")
+            for folder in (trained, trained.parent / "start")
         )
         raise KeyboardInterrupt
 
@@ -141,6 +141,24 @@ def test_a_frozen_encoder_stays_as_it_is(
         if name.startswith("encoder."):
             assert same, name
     assert not torch.equal(learned["query.weight"], started["query.weight"])
+
+
+def test_the_result_lies_between_start_and_training(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.torch import load_file
+
+    def caught(mixed: Path, *rest: Any) -> Any:
+        folders = (mixed, mixed.parent / "start", mixed.parent / "run" / "model")
+        learned, started, trained = (load_file(f / "model.safetensors") for f in folders)
+        for name, weight in learned.items():
+            expected = 0.75 * trained[name] + 0.25 * started[name]
+            assert torch.allclose(weight, expected, atol=1e-6), name
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "_export", caught)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(inputs, tmp_path / "model", replace(QUICK, keep=0.25))
 
 
 def test_a_stopped_run_goes_on_to_the_same_model(
@@ -269,7 +287,8 @@ def test_without_a_file_the_model_answers_about_the_texts_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"replay_share": 1.0}, {"dev_share": 0.0}, {"freeze": "all"}, {"steps": 0}]
+    "wrong",
+    [{"replay_share": 1.0}, {"keep": 1.0}, {"dev_share": 0.0}, {"freeze": "all"}, {"steps": 0}],
 )
 def test_settings_are_checked(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -82,6 +82,15 @@ def finetune(
     freeze: Annotated[
         Freeze, typer.Option(rich_help_panel=_TUNING, help="What does not learn.")
     ] = Freeze.nothing,
+    keep: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=0.95,
+            rich_help_panel=_TUNING,
+            help="Share of the starting weights in the result: forgets less, learns less.",
+        ),
+    ] = 0.2,
     max_drop: Annotated[
         float,
         typer.Option(
@@ -117,6 +126,7 @@ def finetune(
         replay_share=replay_share,
         dev_share=dev_share,
         freeze=freeze.value,
+        keep=keep,
         max_drop=max_drop,
         threads=threads,
     )

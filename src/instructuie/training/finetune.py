@@ -1,6 +1,7 @@
 """Fine-tuning: annotated texts of a user in, a model folder for `Extractor(folder)` out.
 
-    read and hold out -> measure -> restore the exported weights -> train with replay -> int8 -> measure
+    read and hold out -> measure -> restore the exported weights -> train with replay -> mix with the
+    weights that it started from -> int8 -> measure
 
 The folder is written only when the new model still knows what the old one knew, as far as the general
 suite can tell (`probe.py`). A run that was stopped goes on where its last checkpoint was.
@@ -20,6 +21,7 @@ from instructuie.config import make_config
 from instructuie.data.prepared import FORMAT, pack, read_prepared, row_of
 from instructuie.errors import ConfigError, ModelError
 from instructuie.evaluation.counts import Counts
+from instructuie.pointer.model import PointerModel
 from instructuie.training.config import PointerTraining
 from instructuie.training.export import Agreement, export
 from instructuie.training.finetune_report import card, report_of
@@ -59,6 +61,9 @@ class FineTuning:
     """Share of the texts that is held out, where no dev texts are given."""
     freeze: Freeze = "nothing"
     """`encoder`: only the decoder learns."""
+    keep: float = 0.2
+    """Share of the weights it started from in the weights of the result (as in WiSE-FT, arXiv
+    2109.01903): it costs nothing, and what was known comes back faster than what was learnt goes."""
     max_drop: float = 5.0
     """Points of F1 on the general suite that the model may lose."""
     threads: int = 0
@@ -68,6 +73,7 @@ class FineTuning:
         for name, low, high in (
             ("replay_share", 0.0, 0.95),
             ("dev_share", 0.01, 0.9),
+            ("keep", 0.0, 0.95),
             ("max_drop", 0.0, 100.0),
         ):
             if not low <= getattr(self, name) <= high:
@@ -134,7 +140,7 @@ def finetune(
     data = _prepare(inputs, own, settings, work)
     trained = _train(inputs, data, settings, work, _Guard(total(before, OWN), watcher.row))
     made = work / "int8"
-    agreement = _export(trained, made, asked)
+    agreement = _export(_mix(trained, work, settings.keep), made, asked)
     after = measure(made, asked, threads=settings.threads)
     outcome = Outcome(output, before, after, agreement)
     _refuse_worse(outcome, settings, work)
@@ -181,7 +187,7 @@ def _prepare(inputs: Inputs, own: OwnData, settings: FineTuning, work: Path) -> 
     }
     data.write_bytes(b"".join(pack(header, [*parts, (_OWN, "dev", dev)])))
     row = {
-        **asdict(replace(settings, max_drop=0.0)),
+        **asdict(replace(settings, max_drop=0.0, keep=0.0)),
         "start": str(inputs.start or ""),
         "data": read_prepared(data).fingerprint,
     }
@@ -204,6 +210,21 @@ def _train(inputs: Inputs, data: Path, settings: FineTuning, work: Path, guard: 
         shutil.copyfile(source / "tokenizer.json", start / "tokenizer.json")
     config = training_of(settings, start, data)
     return train(config, data, work / "run", progress=guard)
+
+
+def _mix(trained: Path, work: Path, keep: float) -> Path:
+    """The trained model with a share of the weights that it started from."""
+    folder = work / "mixed"
+    model = PointerModel.load(trained)
+    started = PointerModel.load(work / "start").state_dict()
+    mixed = {
+        name: weight if weight.equal(started[name]) else weight.lerp(started[name], keep)
+        for name, weight in model.state_dict().items()
+    }
+    model.load_state_dict(mixed)
+    model.save(folder)
+    shutil.copyfile(trained / "tokenizer.json", folder / "tokenizer.json")
+    return folder
 
 
 def training_of(settings: FineTuning, start: Path, data: Path) -> PointerTraining:

@@ -1,8 +1,9 @@
 """An exported model -> one that can be trained on, with practically the same answers.
 
-The ONNX graphs hold everything but the split of the pointing weights into queries and keys: most tensors
-under the names that they have in `PointerModel`, weight matrices as fp32 or as int8 rows with their
-scales (see `quantize.py`, which this undoes). A matrix is told by the bias that is added to its product.
+The ONNX graphs hold all that counts: most tensors under the names that they have in `PointerModel`,
+weight matrices, as fp32 or as int8 rows with their scales (see `quantize.py`, which this undoes), under
+the name of the layer whose product they are part of. What the export has folded away comes back as
+another split of the same function: queries and keys, and biases that are zero now (`fold.py`).
 
 Only rounding to int8, which cannot be undone, lies between the restored model and the one exported.
 The exporter keeps equal tensors once, so a model that was never trained, and has many, is refused.
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 import torch
-from onnx import ModelProto, NodeProto, numpy_helper
+from onnx import ModelProto, numpy_helper
 from torch import Tensor
 
 from instructuie.errors import ModelError
@@ -35,7 +36,8 @@ _GRAPHS = ("encoder.onnx", "decoder.onnx")
 _OURS = "model."
 """Exported modules hold the model under this name."""
 _TABLE = "encoder.embeddings.word_embeddings"
-_WITHOUT_BIAS = "first_projection"
+_DECODER = ("self_qkv", "self_out", "cross_q", "cross_kv", "cross_out", "inner", "outer")
+"""The linear layers of a decoder layer."""
 _UNUSED = "encoder.pooler."
 """Part of a Hugging Face encoder that the model never runs."""
 
@@ -85,32 +87,29 @@ def _weights(graph: ModelProto) -> dict[str, Tensor]:
 
 def _matrices(graph: ModelProto, tensors: Mapping[str, Any]) -> Iterator[tuple[str, FloatArray]]:
     """Each weight matrix (in, out) with the name of its layer."""
-    readers: dict[str, list[NodeProto]] = {}
-    for node in graph.graph.node:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
     for node in graph.graph.node:
         if node.op_type == "MatMul" and node.input[1] in tensors:
-            yield _layer(node, readers, tensors), tensors[node.input[1]]
+            yield _layer(node.output[0]), tensors[node.input[1]]
         elif node.op_type == "MatMulIntegerToFloat":
             states, weight, _, scale = node.input[:4]
             matrix = tensors[weight].astype(np.float32) * tensors[scale]
             divided = tensors.get(f"{states.removesuffix('_int8')}_inverse")
             if divided is not None:
                 matrix = matrix * divided[:, None]
-            (scaled,) = readers[node.output[0]]
-            yield _layer(scaled, readers, tensors), matrix
+            yield _layer(weight.removesuffix("_weight")), matrix
 
 
-def _layer(
-    product: NodeProto, readers: Mapping[str, list[NodeProto]], tensors: Mapping[str, Any]
-) -> str:
-    """The name of the layer whose product this node puts out: that of the bias added to it."""
-    for reader in readers.get(product.output[0], ()):
-        for name in reader.input:
-            if name in tensors and name.endswith(".bias") and "norm" not in name.lower():
-                return str(name).removeprefix(_OURS).removesuffix(".bias")
-    return _WITHOUT_BIAS
+def _layer(product: str) -> str:
+    """The name of a layer from that of its product: `/encoder/layer.0/query/MatMul_output_0`.
+
+    The exporter numbers products of layers that it meets outside of a module's call: those of the
+    decoder, `/cross_q` and `/cross_q_1`.
+    """
+    name = product.removesuffix("/MatMul_output_0").strip("/").replace("/", ".")
+    kind, _, index = name.rpartition("_")
+    if not index.isdigit():
+        kind, index = name, "0"
+    return f"layers.{index}.{kind}" if kind in _DECODER else name
 
 
 def _unfold(weights: dict[str, Tensor], model: PointerModel) -> None:
@@ -126,5 +125,6 @@ def _unfold(weights: dict[str, Tensor], model: PointerModel) -> None:
     weights["query.weight"] = folded * (math.sqrt(width) / size)
     weights["query.bias"] = weights.pop("point.bias") * (math.sqrt(width) / size)
     for name, value in model.state_dict().items():
-        if name.startswith(_UNUSED):
+        # Of the rest, only biases of nothing are left out of a graph.
+        if name.startswith(_UNUSED) or (name.endswith(".bias") and name not in weights):
             weights[name] = torch.zeros_like(value)
