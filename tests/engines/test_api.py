@@ -19,7 +19,7 @@ import pytest
 
 from instructuie.engines.api import ApiEngine, ApiSettings, Prices
 from instructuie.engines.base import Completion, Request
-from instructuie.errors import BudgetError, ConfigError, EngineError
+from instructuie.errors import BudgetError, ConfigError, EngineError, MissingExtraError
 from instructuie.prompt import Prompt
 from instructuie.schema import Schema
 from instructuie.tasks import find_task
@@ -479,6 +479,13 @@ def test_an_engine_does_not_outlive_a_fork(
             with pytest.raises(EngineError, match="another process"):
                 engine.complete(requests(["Ann"]))
         assert engine.complete(requests(["Ann"]))[0].text
+
+
+@pytest.mark.parametrize("package", ["httpx2", "tenacity"])
+def test_a_missing_package_is_said_at_once(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=r"instructuie\[api\]"):
+        ApiEngine("http://localhost:1", "tiny", FAST)
 
 
 def test_a_budget_needs_prices() -> None:

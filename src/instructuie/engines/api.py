@@ -23,7 +23,7 @@ from uuid import uuid4
 from instructuie.engines.api_client import Client
 from instructuie.engines.api_cost import Estimate, Prices, Spending, Usage, tokens_about
 from instructuie.engines.api_loop import Loop
-from instructuie.engines.api_sender import Job, Sender
+from instructuie.engines.api_sender import Job, Sender, load_tenacity
 from instructuie.engines.api_settings import ApiSettings, api_key, cache_file, endpoint
 from instructuie.engines.api_store import Store
 from instructuie.engines.api_wire import make_body
@@ -56,6 +56,7 @@ class ApiEngine:
         schema_of: SchemaOf | None = None,
         transport: Any = None,
     ) -> None:
+        load_tenacity()  # before anything is opened
         self.model, self.settings = model, settings
         self.address = endpoint(api, settings.kind)
         self._schema_of = schema_of

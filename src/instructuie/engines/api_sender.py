@@ -117,7 +117,7 @@ class Sender:
                 raise
 
     def _retrying(self) -> AsyncRetrying:
-        tenacity, settings = _tenacity(), self._settings
+        tenacity, settings = load_tenacity(), self._settings
         grow = tenacity.wait_random_exponential(settings.wait, max=settings.longest_wait)
 
         def wait(state: RetryCallState) -> float:
@@ -199,7 +199,8 @@ def _input_at_most(body: Mapping[str, Any]) -> int:
     return tokens_at_most(json.dumps(body, ensure_ascii=False)) + _FRAME_TOKENS
 
 
-def _tenacity() -> Any:
+def load_tenacity() -> Any:
+    """The library that repeats attempts. Raises MissingExtraError."""
     try:
         import tenacity
 

@@ -209,7 +209,11 @@ def _train(inputs: Inputs, data: Path, settings: FineTuning, work: Path, guard: 
         restore(source).save(start)
         shutil.copyfile(source / "tokenizer.json", start / "tokenizer.json")
     config = training_of(settings, start, data)
-    return train(config, data, work / "run", progress=guard)
+    try:
+        return train(config, data, work / "run", progress=guard)
+    except ModelError:  # nobody will want to go on from there
+        shutil.rmtree(work)
+        raise
 
 
 def _mix(trained: Path, work: Path, keep: float) -> Path:
