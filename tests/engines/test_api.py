@@ -462,6 +462,16 @@ def test_the_key_is_sent_and_stands_nowhere_else(
     assert not any(key.encode() in file.read_bytes() for file in tmp_path.iterdir())
 
 
+def test_settings_are_what_answers_depend_on(endpoint: Endpoint) -> None:
+    with (
+        ApiEngine(endpoint.address, "tiny", FAST) as one,
+        ApiEngine(endpoint.address, "tiny", replace(FAST, attempts=2, prices=PRICES)) as same,
+        ApiEngine(endpoint.address, "tiny", replace(FAST, extra={"top_k": 1})) as other,
+    ):
+        assert json.loads(json.dumps(one.settings())) == same.settings()
+        assert one.settings() != other.settings()
+
+
 def test_a_closed_engine_says_so(endpoint: Endpoint) -> None:
     engine = ApiEngine(endpoint.address, "tiny", FAST)
     engine.close()

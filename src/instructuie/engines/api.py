@@ -38,6 +38,7 @@ SchemaOf = Callable[[Prompt], Mapping[str, Any] | None]
 """The JSON schema that the answer to a prompt must have; None for plain text."""
 
 _DEFAULTS = ApiSettings()
+_ANSWER_SETTINGS = ("kind", "system", "max_output_tokens", "temperature", "seed")
 
 
 class ApiEngine:
@@ -57,7 +58,7 @@ class ApiEngine:
         transport: Any = None,
     ) -> None:
         load_tenacity()  # before anything is opened
-        self.model, self.settings = model, settings
+        self.model, self._settings = model, settings
         self.address = endpoint(api, settings.kind)
         self._schema_of = schema_of
         key = api_key(self.address, settings.key_variable)
@@ -75,12 +76,23 @@ class ApiEngine:
 
     @property
     def max_input_tokens(self) -> int:
-        return self.settings.max_input_tokens
+        return self._settings.max_input_tokens
 
     @property
     def spent(self) -> Spending:
         """What this engine has spent, or, where the settings name a job, all of that job."""
         return self._store.spent()
+
+    def settings(self) -> Mapping[str, Any]:
+        """All that its answers depend on, as JSON values."""
+        chosen = self._settings
+        return {
+            "address": self.address,
+            **{name: getattr(chosen, name) for name in _ANSWER_SETTINGS},
+            "stop": list(chosen.stop),
+            "extra": dict(chosen.extra),
+            "json_schema": self._schema_of is not None,
+        }
 
     def count(self, texts: Sequence[str]) -> list[int]:
         return [tokens_about(text) for text in texts]
@@ -102,8 +114,8 @@ class ApiEngine:
         bodies = {self._key(body): body for body in map(self._body, requests)}
         new = [body for key, body in bodies.items() if self._sender.kept(key) is None]
         read = sum(tokens_about(json.dumps(body, ensure_ascii=False)) for body in new)
-        written = len(new) * self.settings.max_output_tokens
-        prices = self.settings.prices
+        written = len(new) * self._settings.max_output_tokens
+        prices = self._settings.prices
         cost = None if prices is None else prices.of(Usage(read, written))
         return Estimate(len(requests), len(new), read, written, cost)
 
@@ -142,7 +154,7 @@ class ApiEngine:
                 if problems:
                     return
 
-        await asyncio.gather(*(work() for _ in range(self.settings.concurrency)))
+        await asyncio.gather(*(work() for _ in range(self._settings.concurrency)))
         if problems:
             raise problems[0]
         return done
