@@ -131,7 +131,7 @@ class ApiEngine:
 
     def _body(self, request: Request) -> Body:
         schema = self._schema_of(request.prompt) if self._schema_of else None
-        return make_body(self.model, request.text, self.settings, schema)
+        return make_body(self.model, request.text, self._settings, schema)
 
     def _key(self, body: Body) -> str:
         row = json.dumps([self.address, body], sort_keys=True)
