@@ -103,6 +103,8 @@ def test_the_built_in_model_comes_back_with_practically_the_same_answers() -> No
 def test_a_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         restore(tmp_path)
+    with pytest.raises(ModelError, match="export it"):
+        restore(trained_folder())
     (tmp_path / "config.json").write_text('{"model_type": "t5"}', encoding="utf-8")
     with pytest.raises(ModelError, match="holds a text model"):
         restore(tmp_path)

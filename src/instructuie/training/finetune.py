@@ -36,7 +36,7 @@ from instructuie.training.probe import (
     total,
 )
 from instructuie.training.replay import SELF, Source, distilled, header_of, replayed
-from instructuie.training.restore import restore
+from instructuie.training.restore import check_start, restore
 from instructuie.training.trainer import train
 
 Freeze = Literal["nothing", "encoder"]
@@ -121,6 +121,8 @@ def finetune(
 ) -> Outcome:
     """Raises DataError, ConfigError, or ModelError when the new model is not fit to be written."""
     _refuse_foreign(output)
+    if inputs.start is not None:
+        check_start(inputs.start)
     own = load_own(
         inputs.data,
         inputs.dev,

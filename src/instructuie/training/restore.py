@@ -44,14 +44,9 @@ _UNUSED = "encoder.pooler."
 
 def restore(folder: Path) -> PointerModel:
     """The model of an exported folder. Raises ModelError when it cannot be read back whole."""
+    check_start(folder)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        if "model_type" in config:
-            raise ModelError(
-                f"{folder} holds a text model, and fine-tuning by one command is for pointer models: "
-                "train it with `instructuie train`"
-            )
-        PointerRuntime.load(folder, threads=1)  # for its messages about anything else
         model = PointerModel(PointerConfig(**config))
         weights: dict[str, Tensor] = {}
         for name in _GRAPHS:
@@ -64,6 +59,24 @@ def restore(folder: Path) -> PointerModel:
             "that this version's `instructuie export` or `instructuie finetune` wrote"
         ) from error
     return model
+
+
+def check_start(folder: Path) -> None:
+    """Raise ModelError for a folder that does not hold an exported pointer model."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        config = {}
+    if "model_type" in config:
+        raise ModelError(
+            f"{folder} holds a text model, and fine-tuning by one command is for pointer models: "
+            "train it with `instructuie train`"
+        )
+    if (folder / "model.safetensors").exists():
+        raise ModelError(
+            f"{folder} holds a model as training leaves it: export it with `instructuie export` first"
+        )
+    PointerRuntime.load(folder, threads=1)  # for its messages about anything else
 
 
 def _weights(graph: ModelProto) -> dict[str, Tensor]:
