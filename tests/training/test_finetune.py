@@ -276,7 +276,7 @@ def test_without_a_file_the_model_answers_about_the_texts_itself() -> None:
 
     texts = ["Maria Keller works for Nordwind Energy in Lisbon."]
     own = Inventory(("NER",), entities=("Person", "ship"))
-    ((name, (inventory, records)),) = distilled(None, texts, own, threads=1).items()
+    ((name, (inventory, records)),) = distilled(Extractor(threads=1), texts, own).items()
     assert name == SELF
     assert "person" not in inventory.entities
     assert set(inventory.entities) == set(COMMON.entities) - {"person"}

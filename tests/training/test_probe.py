@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from instructuie.evaluation.counts import Counts
+from instructuie.extractor import Extractor
 from instructuie.training.finetune_report import HEAD, table_of
 from instructuie.training.probe import (
     GENERAL,
@@ -45,7 +46,7 @@ def test_gold_is_text_and_labels_are_asked_for(name: str) -> None:
 
 def test_the_built_in_model_knows_most_of_the_suite() -> None:
     inventory = general_inventory("news")
-    counts = measure(None, questions(RECORDS["news"][:4], inventory), threads=1)
+    counts = measure(Extractor(threads=1), questions(RECORDS["news"][:4], inventory))
     assert total(counts, OWN).f1 > 0.7
     assert total(counts, GENERAL).f1 > 0.7  # else a fall could not be seen
 

@@ -21,6 +21,7 @@ from instructuie.config import make_config
 from instructuie.data.prepared import FORMAT, pack, read_prepared, row_of
 from instructuie.errors import ConfigError, ModelError
 from instructuie.evaluation.counts import Counts
+from instructuie.extractor import Extractor
 from instructuie.pointer.model import PointerModel
 from instructuie.training.config import PointerTraining
 from instructuie.training.export import Agreement, export
@@ -137,13 +138,13 @@ def finetune(
     if own.repeated:
         watcher.note(f"{own.repeated:,} training texts stand among the dev texts too: left out")
     asked = questions(own.dev, own.inventory)
-    before = measure(inputs.start, asked, threads=settings.threads)
+    before = measure(_extractor(inputs.start, settings), asked)
     work = output.with_name(output.name + ".training")
     data = _prepare(inputs, own, settings, work)
     trained = _train(inputs, data, settings, work, _Guard(total(before, OWN), watcher.row))
     made = work / "int8"
     agreement = _export(_mix(trained, work, settings.keep), made, asked)
-    after = measure(made, asked, threads=settings.threads)
+    after = measure(_extractor(made, settings), asked)
     outcome = Outcome(output, before, after, agreement)
     _refuse_worse(outcome, settings, work)
     _write(outcome, made, inputs, settings, data)
@@ -154,6 +155,10 @@ def finetune(
 def drop_of(outcome: Outcome) -> float:
     """Points of F1 that were lost on the general suite."""
     return 100 * (total(outcome.before, GENERAL).f1 - total(outcome.after, GENERAL).f1)
+
+
+def _extractor(folder: Path | None, settings: FineTuning) -> Extractor:
+    return Extractor(folder, threads=settings.threads or None)
 
 
 def _labels(own: OwnData) -> list[str]:
@@ -177,7 +182,7 @@ def _prepare(inputs: Inputs, own: OwnData, settings: FineTuning, work: Path) -> 
         sources |= replayed(inputs.replay, seed=settings.seed)
     elif settings.replay_share:
         texts = list(dict.fromkeys(record.text for record in own.train))
-        sources |= distilled(inputs.start, texts, own.inventory, threads=settings.threads)
+        sources |= distilled(_extractor(inputs.start, settings), texts, own.inventory)
     parts = [
         (name, "train", b"".join(row_of(name, "train", record) for record in records))
         for name, (_, records) in sources.items()
@@ -204,9 +209,7 @@ def _prepare(inputs: Inputs, own: OwnData, settings: FineTuning, work: Path) -> 
 
 
 def _train(inputs: Inputs, data: Path, settings: FineTuning, work: Path, guard: _Guard) -> Path:
-    from instructuie.extractor import Extractor
-
-    source, start = Extractor(inputs.start).folder, work / "start"
+    source, start = _extractor(inputs.start, settings).folder, work / "start"
     if not (start / "model.safetensors").exists():
         restore(source).save(start)
         shutil.copyfile(source / "tokenizer.json", start / "tokenizer.json")

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import pairwise
-from pathlib import Path
 
 from instructuie.data.instance import Instance, plain_instance
 from instructuie.data.prepared import Inventory
@@ -87,9 +86,8 @@ def general_inventory(name: str) -> Inventory:
     return _GENERAL[name]
 
 
-def measure(folder: Path | None, asked: Questions, *, threads: int = 0) -> dict[Group, Counts]:
-    """Strict counts of an exported model (None: the built-in one), asked as users ask it."""
-    extractor = Extractor(folder, threads=threads or None)
+def measure(extractor: Extractor, asked: Questions) -> dict[Group, Counts]:
+    """Strict counts of a model, asked as users ask it."""
     counts: dict[Group, Counts] = {}
     for (kind, name), instances in asked.instances.items():
         results = extractor.answer([i.prompt for i in instances], overlap=asked.overlap)

@@ -63,9 +63,7 @@ def replayed(path: Path, *, seed: int) -> dict[str, Source]:
     return found
 
 
-def distilled(
-    start: Path | None, texts: Sequence[str], own: Inventory, *, threads: int = 0
-) -> dict[str, Source]:
+def distilled(extractor: Extractor, texts: Sequence[str], own: Inventory) -> dict[str, Source]:
     """What the model answers about the texts, under those common labels that are not the user's."""
     taken = {label.casefold() for label in (*own.entities, *own.relations, *own.events)}
     inventory = replace(
@@ -79,7 +77,7 @@ def distilled(
         relations=list(inventory.relations),
         events={label: list(roles) for label, roles in inventory.events.items()},
     )
-    results = Extractor(start, threads=threads or None).extract_batch(texts, schema)
+    results = extractor.extract_batch(texts, schema)
     records = [
         Record(text, result.extraction, f"self/{index}")
         for index, (text, result) in enumerate(zip(texts, results, strict=True))
