@@ -90,7 +90,7 @@ def finetune(
             rich_help_panel=_TUNING,
             help="Share of the starting weights in the result: forgets less, learns less.",
         ),
-    ] = 0.2,
+    ] = 0.25,
     max_drop: Annotated[
         float,
         typer.Option(

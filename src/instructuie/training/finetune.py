@@ -62,7 +62,7 @@ class FineTuning:
     """Share of the texts that is held out, where no dev texts are given."""
     freeze: Freeze = "nothing"
     """`encoder`: only the decoder learns."""
-    keep: float = 0.2
+    keep: float = 0.25
     """Share of the weights it started from in the weights of the result (as in WiSE-FT, arXiv
     2109.01903): it costs nothing, and what was known comes back faster than what was learnt goes."""
     max_drop: float = 5.0
