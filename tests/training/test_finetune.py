@@ -103,6 +103,9 @@ def test_the_result_is_a_model_with_its_report(inputs: Inputs, tmp_path: Path) -
     assert result.text == "Ann of Oslo."
     report = json.loads((output / "finetune.json").read_text("utf-8"))
     assert report["settings"]["steps"] == 4
+    assert (report["data"], report["replay"]) == (["own.jsonl"], "nothing")
+    texts = [f.read_text("utf-8") for f in (output / "finetune.json", output / "README.md")]
+    assert not any(str(tmp_path) in text for text in texts)
     assert report["agreement"] == outcome.agreement.share
     assert "own: NER" in (output / "README.md").read_text("utf-8")
     assert {group[:2] for group in outcome.before} >= {(OWN, "NER"), (OWN, "RE")}

@@ -332,10 +332,11 @@ def _write(outcome: Outcome, made: Path, inputs: Inputs, settings: FineTuning, d
     row = report_of(outcome.before, outcome.after, outcome.agreement.share)
     row |= {
         "settings": asdict(settings),
-        "data": [str(path) for path in inputs.data],
-        "dev": [str(path) for path in inputs.dev],
-        "replay": str(inputs.replay or (SELF if settings.replay_share else "nothing")),
-        "start": str(inputs.start or "built-in model"),
+        # Names alone: where these were is nobody's business where the model goes.
+        "data": [path.name for path in inputs.data],
+        "dev": [path.name for path in inputs.dev],
+        "replay": _replayed(inputs, settings),
+        "start": inputs.start.name if inputs.start else "built-in model",
         "fingerprint": read_prepared(data).fingerprint,
     }
     (made / "finetune.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
@@ -348,3 +349,9 @@ def _write(outcome: Outcome, made: Path, inputs: Inputs, settings: FineTuning, d
         output.replace(previous)
     made.replace(output)
     shutil.rmtree(previous, ignore_errors=True)
+
+
+def _replayed(inputs: Inputs, settings: FineTuning) -> str:
+    if not settings.replay_share:
+        return "nothing"
+    return inputs.replay.name if inputs.replay else SELF
