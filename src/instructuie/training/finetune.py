@@ -177,6 +177,7 @@ def _prepare(inputs: Inputs, own: OwnData, settings: FineTuning, work: Path) -> 
     """The training file, and the settings of the run that it belongs to."""
     work.mkdir(parents=True, exist_ok=True)
     data, made = work / "data.jsonl.gz", work / "settings.json"
+    new = work / "new.jsonl.gz"
     sources: dict[str, Source] = {_OWN: (own.inventory, own.train)}
     if settings.replay_share and inputs.replay:
         sources |= replayed(inputs.replay, seed=settings.seed)
@@ -192,11 +193,11 @@ def _prepare(inputs: Inputs, own: OwnData, settings: FineTuning, work: Path) -> 
         "format": FORMAT,
         "datasets": {name: header_of(inventory) for name, (inventory, _) in sources.items()},
     }
-    data.write_bytes(b"".join(pack(header, [*parts, (_OWN, "dev", dev)])))
+    new.write_bytes(b"".join(pack(header, [*parts, (_OWN, "dev", dev)])))
     row = {
         **asdict(replace(settings, max_drop=0.0, keep=0.0)),
         "start": str(inputs.start or ""),
-        "data": read_prepared(data).fingerprint,
+        "data": read_prepared(new).fingerprint,
     }
     text = json.dumps(row, indent=1)
     if made.exists() and made.read_text(encoding="utf-8") != text:
@@ -204,6 +205,7 @@ def _prepare(inputs: Inputs, own: OwnData, settings: FineTuning, work: Path) -> 
             f"{work} holds an unfinished run with other data or settings: delete it, or name another "
             "output folder"
         )
+    new.replace(data)
     made.write_text(text, encoding="utf-8")
     return data
 
