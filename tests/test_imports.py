@@ -40,6 +40,7 @@ def test_using_a_schema_loads_nothing_heavy() -> None:
         "instructuie.cli.extract",
         "instructuie.cli.train",
         "instructuie.data.load",
+        "instructuie.engines.api",
         "instructuie.evaluation.counts",
         "instructuie.engines",
         "instructuie.engines.constraint",

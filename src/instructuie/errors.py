@@ -7,6 +7,8 @@
     ├── DataError            a native data file, card or prepared file that breaks its format
     ├── ModelError           a model folder that is missing, damaged or of another kind
     ├── ConfigError          a configuration file or value that cannot be used
+    ├── EngineError          a language model or endpoint from which no completion can be had
+    │   └── BudgetError      the next request could cost more than is left of the budget
     └── MissingExtraError    an optional dependency is not installed
 
 A message says what is wrong, the value, what was expected and what to do next.
@@ -59,6 +61,14 @@ class ModelError(InstructUIEError):
 
 class ConfigError(InstructUIEError):
     """A configuration file or value cannot be used."""
+
+
+class EngineError(InstructUIEError):
+    """No completion can be had from a language model or endpoint."""
+
+
+class BudgetError(EngineError):
+    """The next request could cost more than is left of the budget; what was answered is kept."""
 
 
 class MissingExtraError(InstructUIEError, ImportError):

@@ -20,6 +20,10 @@ COMMANDS = {
     "info": ("instructuie.cli.info", "Print the model card."),
     "data": ("instructuie.cli.data", "List and prepare the data sets that the package knows."),
     "train": ("instructuie.cli.train", "Train a model."),
+    "finetune": (
+        "instructuie.cli.finetune",
+        "Teach the model your own labels, from your own texts.",
+    ),
     "export": ("instructuie.cli.export", "Export a trained model to ONNX, in int8."),
     "card": ("instructuie.cli.card", "Write the model card of a trained model."),
     "evaluate": ("instructuie.cli.evaluate", "Score a model on prepared data."),
