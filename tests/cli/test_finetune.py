@@ -36,8 +36,8 @@ def test_a_malformed_row_is_named(run: Run, tmp_path: Path) -> None:
 
 def test_settings_and_table(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
+    from instructuie.engines.agreement import Agreement
     from instructuie.training import finetune as tuning
-    from instructuie.training.export import Agreement
 
     asked: list[Any] = []
 

@@ -13,10 +13,10 @@ import torch
 import instructuie.training.finetune as tuning
 from instructuie.data.prepared import read_prepared
 from instructuie.data.record import Record
+from instructuie.engines.agreement import Agreement
 from instructuie.errors import ConfigError, DataError, ModelError
 from instructuie.evaluation.counts import Counts
 from instructuie.extractor import Extractor
-from instructuie.training.export import Agreement
 from instructuie.training.finetune import (
     FineTuning,
     Inputs,
@@ -106,6 +106,7 @@ def test_the_result_is_a_model_with_its_report(inputs: Inputs, tmp_path: Path) -
     assert (report["data"], report["replay"]) == (["own.jsonl"], "nothing")
     texts = [f.read_text("utf-8") for f in (output / "finetune.json", output / "README.md")]
     assert not any(str(tmp_path) in text for text in texts)
+    assert outcome.agreement is not None
     assert report["agreement"] == outcome.agreement.share
     assert "own: NER" in (output / "README.md").read_text("utf-8")
     assert {group[:2] for group in outcome.before} >= {(OWN, "NER"), (OWN, "RE")}

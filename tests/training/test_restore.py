@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from instructuie.engines.agreement import Agreement
 from instructuie.errors import ModelError
 from instructuie.extractor import Extractor
 from instructuie.pointer.model import PointerModel
 from instructuie.pointer.runtime import PointerRuntime
 from instructuie.pointer.stepwise import TorchBackend
 from instructuie.prompt import Prompt
-from instructuie.training.export import Agreement, compare, export
+from instructuie.training.export import compare, export
 from instructuie.training.fold import fold_attention_biases
 from instructuie.training.probe import general_records, questions
 from instructuie.training.restore import restore

@@ -49,9 +49,11 @@ def finetune(
         ),
     ] = None,
     start: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FOLDER", help="Exported model to start from.", show_default="built-in"
+            metavar="MODEL",
+            help="Exported pointer model, or text model (folder or hub name), to start from.",
+            show_default="built-in",
         ),
     ] = None,
     from_: Annotated[
@@ -72,7 +74,10 @@ def finetune(
         ),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, rich_help_panel=_TUNING)] = 300,
-    learning_rate: Annotated[float, typer.Option(min=0.0, rich_help_panel=_TUNING)] = 2e-4,
+    learning_rate: Annotated[
+        float,
+        typer.Option(min=0.0, rich_help_panel=_TUNING, show_default="2e-4, for text models 1e-4"),
+    ] = 0.0,
     replay_share: Annotated[
         float,
         typer.Option(
@@ -108,7 +113,7 @@ def finetune(
         int, typer.Option(min=0, help="CPU threads; 0 for all.", rich_help_panel=_TUNING)
     ] = 0,
 ) -> None:
-    """Fine-tune a pointer model on your own texts, and say what it gained and lost.
+    """Fine-tune a model on your own texts, and say what it gained and lost.
 
     instructuie finetune train.jsonl --output my-model
     """

@@ -19,12 +19,14 @@ from typing import Any, Literal
 
 from instructuie.config import make_config
 from instructuie.data.prepared import FORMAT, pack, read_prepared, row_of
+from instructuie.engines import is_text_model
+from instructuie.engines.agreement import Agreement
 from instructuie.errors import ConfigError, ModelError
 from instructuie.evaluation.counts import Counts
 from instructuie.extractor import Extractor
 from instructuie.pointer.model import PointerModel
 from instructuie.training.config import PointerTraining
-from instructuie.training.export import Agreement, export
+from instructuie.training.export import export
 from instructuie.training.finetune_report import card, report_of
 from instructuie.training.own_data import OwnData, Reading, load_own
 from instructuie.training.probe import (
@@ -54,7 +56,8 @@ class FineTuning:
 
     steps: int = 300
     seed: int = 0
-    learning_rate: float = 2e-4
+    learning_rate: float = 0.0
+    """0: 2e-4 for pointer models, 1e-4 for text models."""
     batch_tokens: int = 2048
     replay_share: float = 0.5
     """Share of the training examples that are not the user's; 0 replays nothing."""
@@ -63,8 +66,9 @@ class FineTuning:
     freeze: Freeze = "nothing"
     """`encoder`: only the decoder learns."""
     keep: float = 0.25
-    """Share of the weights it started from in the weights of the result (as in WiSE-FT, arXiv
-    2109.01903): it costs nothing, and what was known comes back faster than what was learnt goes."""
+    """For pointer models: share of the weights it started from in the weights of the result (as in
+    WiSE-FT, arXiv 2109.01903). It costs nothing, and what was known comes back faster than what was
+    learnt goes."""
     max_drop: float = 5.0
     """Points of F1 on the general suite that the model may lose."""
     threads: int = 0
@@ -94,7 +98,8 @@ class Outcome:
     folder: Path
     before: Mapping[Group, Counts]
     after: Mapping[Group, Counts]
-    agreement: Agreement
+    agreement: Agreement | None
+    """Of a pointer model's int8 form with its fp32 one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,9 @@ class Inputs:
     data: Sequence[Path]
     dev: Sequence[Path] = ()
     replay: Path | None = None
-    start: Path | None = None
-    """An exported model; None for the one that comes with the package."""
+    start: str | Path | None = None
+    """An exported pointer model, None for the one that comes with the package; or a text model, as a
+    folder or by its name on the Hugging Face hub."""
     reading: Reading = field(default_factory=Reading)
 
 
@@ -122,8 +128,9 @@ def finetune(
 ) -> Outcome:
     """Raises DataError, ConfigError, or ModelError when the new model is not fit to be written."""
     _refuse_foreign(output)
-    if inputs.start is not None:
-        check_start(inputs.start)
+    text = is_text_model(inputs.start)
+    if inputs.start is not None and not text:
+        check_start(Path(inputs.start))
     own = load_own(
         inputs.data,
         inputs.dev,
@@ -141,9 +148,13 @@ def finetune(
     before = measure(_extractor(inputs.start, settings), asked)
     work = output.with_name(output.name + ".training")
     data = _prepare(inputs, own, settings, work)
-    trained = _train(inputs, data, settings, work, _Guard(total(before, OWN), watcher.row))
-    made = work / "int8"
-    agreement = _export(_mix(trained, work, settings.keep), made, asked)
+    guard = _Guard(total(before, OWN), watcher.row)
+    if text:
+        made, agreement = _train_text(inputs, data, settings, work, guard), None
+    else:
+        trained = _train(inputs, data, settings, work, guard)
+        made = work / "int8"
+        agreement = _export(_mix(trained, work, settings.keep), made, asked)
     after = measure(_extractor(made, settings), asked)
     outcome = Outcome(output, before, after, agreement)
     _refuse_worse(outcome, settings, work)
@@ -157,7 +168,7 @@ def drop_of(outcome: Outcome) -> float:
     return 100 * (total(outcome.before, GENERAL).f1 - total(outcome.after, GENERAL).f1)
 
 
-def _extractor(folder: Path | None, settings: FineTuning) -> Extractor:
+def _extractor(folder: str | Path | None, settings: FineTuning) -> Extractor:
     return Extractor(folder, threads=settings.threads or None)
 
 
@@ -223,6 +234,20 @@ def _train(inputs: Inputs, data: Path, settings: FineTuning, work: Path, guard: 
         raise
 
 
+def _train_text(
+    inputs: Inputs, data: Path, settings: FineTuning, work: Path, guard: _Guard
+) -> Path:
+    from instructuie.training.finetune_text import text_training, train_text
+
+    mixture, dev = mixture_of(settings, data)
+    config = text_training(str(inputs.start), asdict(settings), mixture, dev)
+    try:
+        return train_text(config, data, work, guard)
+    except ModelError:
+        shutil.rmtree(work)
+        raise
+
+
 def _mix(trained: Path, work: Path, keep: float) -> Path:
     """The trained model with a share of the weights that it started from."""
     folder = work / "mixed"
@@ -238,8 +263,8 @@ def _mix(trained: Path, work: Path, keep: float) -> Path:
     return folder
 
 
-def training_of(settings: FineTuning, start: Path, data: Path) -> PointerTraining:
-    """The configuration of the trainer."""
+def mixture_of(settings: FineTuning, data: Path) -> tuple[dict[str, Any], list[str]]:
+    """What the trainer draws, and what it is to score."""
     prepared = read_prepared(data, splits=("train",))
     tasks = prepared.inventories[_OWN].tasks
     others = {
@@ -251,6 +276,13 @@ def training_of(settings: FineTuning, start: Path, data: Path) -> PointerTrainin
     own_share = 1 - settings.replay_share if others else 1.0
     weights = {_OWN: own_share / len(tasks)}
     weights |= {name: settings.replay_share * size / whole for name, size in others.items()}
+    mixture = {"weights": weights, "temperature": 0.0, "empty": 0.5}
+    return mixture, [f"{_OWN}/{task}" for task in tasks]
+
+
+def training_of(settings: FineTuning, start: Path, data: Path) -> PointerTraining:
+    """The configuration of the pointer model's trainer."""
+    mixture, dev = mixture_of(settings, data)
     return make_config(
         PointerTraining,
         {
@@ -258,7 +290,7 @@ def training_of(settings: FineTuning, start: Path, data: Path) -> PointerTrainin
             "train": {
                 "steps": settings.steps,
                 "seed": settings.seed,
-                "learning_rate": settings.learning_rate,
+                "learning_rate": settings.learning_rate or 2e-4,
                 "encoder_rate": 0.0 if settings.freeze == "encoder" else 0.3,
                 "batch_tokens": settings.batch_tokens,
                 "max_tokens": 320,
@@ -266,13 +298,13 @@ def training_of(settings: FineTuning, start: Path, data: Path) -> PointerTrainin
                 "decay": 0.5,
                 "rounding": True,
                 "checkpoint_every": 50,
-                "dev": [f"{_OWN}/{task}" for task in tasks],
+                "dev": dev,
                 "dev_every": max(50, settings.steps // 4),
                 "dev_limit": 100,
                 "log_every": 10,
                 "threads": settings.threads,
             },
-            "mixture": {"weights": weights, "temperature": 0.0, "empty": 0.5},
+            "mixture": mixture,
         },
         source="fine-tuning",
     )
@@ -331,14 +363,15 @@ def _refuse_worse(outcome: Outcome, settings: FineTuning, work: Path) -> None:
 
 def _write(outcome: Outcome, made: Path, inputs: Inputs, settings: FineTuning, data: Path) -> None:
     """Put the model in its place, with its card and report."""
-    row = report_of(outcome.before, outcome.after, outcome.agreement.share)
+    share = None if outcome.agreement is None else outcome.agreement.share
+    row = report_of(outcome.before, outcome.after, share)
     row |= {
         "settings": asdict(settings),
         # Names alone: where these were is nobody's business where the model goes.
         "data": [path.name for path in inputs.data],
         "dev": [path.name for path in inputs.dev],
         "replay": _replayed(inputs, settings),
-        "start": inputs.start.name if inputs.start else "built-in model",
+        "start": _started(inputs),
         "fingerprint": read_prepared(data).fingerprint,
     }
     (made / "finetune.json").write_text(json.dumps(row, indent=1), encoding="utf-8")
@@ -357,3 +390,9 @@ def _replayed(inputs: Inputs, settings: FineTuning) -> str:
     if not settings.replay_share:
         return "nothing"
     return inputs.replay.name if inputs.replay else SELF
+
+
+def _started(inputs: Inputs) -> str:
+    if inputs.start is None:
+        return "built-in model"
+    return Path(inputs.start).name if Path(inputs.start).exists() else str(inputs.start)

@@ -28,7 +28,7 @@ def table_of(
 
 
 def report_of(
-    before: Mapping[Group, Counts], after: Mapping[Group, Counts], agreement: float
+    before: Mapping[Group, Counts], after: Mapping[Group, Counts], agreement: float | None
 ) -> dict[str, Any]:
     """Plain JSON values; F1 in percent."""
     groups = ordered({**before, **after})
@@ -59,11 +59,16 @@ def card(row: Mapping[str, Any]) -> str:
             "was forgotten.",
             "",
             f"Replay: {row['replay']}. Settings: {settings}. Data fingerprint "
-            f"{row['fingerprint'][:16]}. The int8 model agrees with fp32 on "
-            f"{100 * row['agreement']:.1f}% of the items.",
+            f"{row['fingerprint'][:16]}.{_agreement(row['agreement'])}",
             "",
         ]
     )
+
+
+def _agreement(share: float | None) -> str:
+    if share is None:
+        return ""
+    return f" The int8 model agrees with fp32 on {100 * share:.1f}% of the items."
 
 
 def _cells(before: Counts | None, after: Counts | None) -> tuple[str, ...]:
