@@ -124,6 +124,7 @@ def test_errors_end_the_reading_or_are_put_aside(root: Path) -> None:
     assert found == ["Ann", "Bob", "Ann2"]
     unknown, unread = quarantine.errors
     assert isinstance(unknown, UnknownLabelError)
+    assert (unknown.path, unknown.line, unknown.content) == (root / "toy" / "0.txt", 3, "Oslo")
     assert "not UTF-8" in unread.rule
     assert "what follows in 1.txt was left out" in unread.rule
     with pytest.raises(UnknownLabelError):

@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from instructuie.cli.app import app
 from instructuie.data.card import load_card
 from instructuie.data.load import load_records
+from instructuie.data.prepared import read_prepared
 
 DOCS = Path(__file__).parents[2] / "docs" / "data.md"
 
@@ -43,6 +46,27 @@ def test_the_documented_card_reads_a_new_data_set(example: str, tmp_path: Path) 
         ("departure time", "ten o'clock"),
     ]
     assert len(list(load_records(card, "test", tmp_path))) == 2
+
+
+def test_the_documented_command_prepares_it(
+    example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = DOCS.read_text(encoding="utf-8").partition("## Add a data set")[2]
+    command = re.search(r"`instructuie (data prepare .*?)`", section)
+    assert command, "docs/data.md shows no command under `Add a data set`"
+    (tmp_path / "my_trains.toml").write_text(example, encoding="utf-8")
+    (tmp_path / "FOLDER" / "trains").mkdir(parents=True)
+    for split in ("train", "test"):
+        file = tmp_path / "FOLDER" / "trains" / f"{split}.bio"
+        file.write_text(NATIVE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*command[1].split(), "--workers", "1"])
+    assert done.exit_code == 0, done.output
+    prepared = read_prepared(tmp_path / "trains.jsonl.gz")
+    assert [record.text for record in prepared.records["my_trains"]["train"]] == [
+        "Oslo at ten o'clock",
+        "Bergen please",
+    ]
 
 
 def test_a_card_alone_reads_other_formats_too(tmp_path: Path) -> None:

@@ -97,6 +97,29 @@ def mutations(draw: st.DrawFn, content: bytes) -> bytes:
     return bytes(broken)
 
 
+@st.composite
+def line_mutations(draw: st.DrawFn, content: bytes) -> bytes:
+    """The content with a line or a field left out, given twice, or put elsewhere."""
+    separator = draw(st.sampled_from([b"\n", b"\t", b",", b" ", b"}"]))
+    lines = content.split(separator)
+    for _ in range(draw(st.integers(1, 3))):
+        at, to = (draw(st.integers(0, len(lines) - 1)) for _ in range(2))
+        kind = draw(st.sampled_from(["delete", "repeat", "swap", "empty"]))
+        if kind == "delete" and len(lines) > 1:
+            del lines[at]
+        elif kind == "repeat":
+            lines.insert(to, lines[at])
+        elif kind == "swap":
+            lines[at], lines[to] = lines[to], lines[at]
+        else:
+            lines[at] = b""
+    return separator.join(lines)
+
+
+def mutated(content: bytes) -> st.SearchStrategy[bytes]:
+    return mutations(content) | line_mutations(content)
+
+
 @pytest.mark.parametrize("name", FIXTURES)
 @settings(
     max_examples=25,
@@ -110,12 +133,12 @@ def test_a_broken_file_is_read_or_refused(name: str, tmp_path: Path, data: st.Da
     broken = data.draw(st.sampled_from(sorted(native.files)))
     content = native.files[broken]
     if isinstance(content, Members) and data.draw(st.booleans()):
-        member, text = next(iter(content.files.items()))
-        inner = data.draw(mutations(text.encode())).decode("utf-8", "replace")
-        mutated = Members({member: inner}).packed()
+        member = data.draw(st.sampled_from(sorted(content.files)))
+        inner = data.draw(mutated(content.files[member].encode())).decode("utf-8", "replace")
+        result = Members({**content.files, member: inner}).packed()
     else:
-        mutated = data.draw(mutations(to_bytes(content)))
-    (tmp_path / broken).write_bytes(mutated)
+        result = data.draw(mutated(to_bytes(content)))
+    (tmp_path / broken).write_bytes(result)
     with suppress(DataError):
         for record in read(name, path):
             record.check()

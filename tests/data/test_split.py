@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from instructuie.data.card import Card, load_cards, read_card
 from instructuie.data.load import has_files, load_records
+from instructuie.data.quarantine import Quarantine
 from instructuie.data.record import Record
+from instructuie.data.rejects import rejects_to
 from instructuie.data.split import cut, cut_of, native_split, split_names
 from instructuie.errors import DataError
 from instructuie.types import Extraction
@@ -151,6 +153,19 @@ def test_the_records_of_a_card_follow_its_rule(tmp_path: Path) -> None:
     assert (len(halves["dev"]), len(halves["test"])) == (3, 2)
     assert {*halves["dev"], *halves["test"]} == given["dev"]
     assert list(texts(card("official", "train"))) == ["train"]
+
+
+def test_what_is_put_aside_is_noted_once(tmp_path: Path) -> None:
+    rows = "".join(f"cat{n} B-ANIMAL\n\n" for n in range(20)) + "alone\n"
+    (tmp_path / "train.txt").write_text(rows)
+    zoo = card("8:1:1", "train")
+    quarantine = Quarantine(skip=True)
+    with rejects_to(quarantine):
+        counts = [len(list(load_records(zoo, split, tmp_path))) for split in split_names(zoo)]
+    assert counts == [16, 2, 2]
+    assert [error.content for error in quarantine.errors] == ["alone"]
+    with pytest.raises(DataError, match="alone"):
+        list(load_records(zoo, "test", tmp_path))
 
 
 def test_a_split_is_there_when_what_it_is_cut_from_is(tmp_path: Path) -> None:

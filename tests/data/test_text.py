@@ -75,6 +75,7 @@ def test_words_cut_at_hyphens_are_whole_again(tokens: str, text: str) -> None:
         ("''' Bold '''", '"Bold"'),
         ("It \x92s 5 \x96 6", "It \u2019s 5 \u2013 6"),
         ("men & amp; women", "men & women"),
+        ("R&amp;D &lt; &amp;amp;", "R&D < &amp;"),
         ("he said ` ` yes ' ' .", 'he said "yes".'),
         ("cut at 5 ' ' .", "cut at 5' '."),
         ("1\\/2 of it", "1/2 of it"),

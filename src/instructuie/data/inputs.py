@@ -21,7 +21,8 @@ from instructuie.errors import DataError
 CODE = (
     *("data/card.py", "data/load.py", "data/overlap.py", "data/parquet.py", "data/part.py"),
     *("data/passages.py", "data/prepared.py", "data/readers", "data/record.py", "data/split.py"),
-    *("data/tally.py", "data/text.py", "chunking.py", "pointer/words.py", "types.py"),
+    *("data/tally.py", "data/text.py", "chunking.py", "folding.py", "grounding.py"),
+    *("pointer/words.py", "tasks.py", "types.py"),
 )
 """Below the package: what decides how a native file becomes records."""
 

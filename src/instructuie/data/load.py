@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from instructuie.data.card import Card, LabelKind
 from instructuie.data.readers import READERS
 from instructuie.data.record import Record
-from instructuie.data.rejects import refuse
+from instructuie.data.rejects import refuse, unrecorded
 from instructuie.data.split import cut_of, native_split, split_names
 from instructuie.errors import DataError
 from instructuie.types import Argument, Entity, Event, Extraction, Relation
@@ -33,8 +34,10 @@ def load_records(card: Card, split: str, root: Path) -> Iterator[Record]:
     rule, source = cut_of(card), native_split(card, split)
     if rule is None or source != rule.source:
         yield from _native_records(card, source, root)
-    else:
-        yield from rule.apply(list(_native_records(card, source, root)))[split]
+        return
+    with nullcontext() if split == source else unrecorded():
+        records = list(_native_records(card, source, root))
+    yield from rule.apply(records)[split]
 
 
 def _native_records(card: Card, split: str, root: Path) -> Iterator[Record]:
@@ -56,7 +59,7 @@ def _native_records(card: Card, split: str, root: Path) -> Iterator[Record]:
                 named = replace(rename(record), id=record.id or f"{card.name}/{split}/{count}")
                 _check(named)
             except DataError as error:
-                refuse(error)
+                refuse(_located(error, record, path))
                 continue
             if card.once and (named.text, named.gold) in seen:
                 continue
@@ -73,6 +76,16 @@ def _readable(records: Iterator[Record], path: Path) -> Iterator[Record]:
         end = DataError(error.rule, path=error.path, line=error.line, content=error.content)
         end.rule += f"; what follows in {path.name} was left out"
         refuse(end)
+
+
+def _located(error: DataError, record: Record, path: Path) -> DataError:
+    """The error with the file, the line if there is one, and the text."""
+    place, _, number = record.source.rpartition(":")
+    if not (number.isascii() and number.isdigit()):
+        place, number = record.source, ""
+    shown = path if place in ("", path.name) else place
+    line = int(number) if number else None
+    return type(error)(error.rule, path=shown, line=line, content=record.text)
 
 
 class UnknownLabelError(DataError):

@@ -22,6 +22,14 @@ def refuse(error: DataError) -> None:
 
 
 @contextmanager
+def unrecorded() -> Iterator[None]:
+    """Within this block, what is put aside is not noted: it is when the same file is read elsewhere."""
+    noted = _quarantine.get()
+    with rejects_to(Quarantine(skip=noted is not None and noted.skip)):
+        yield
+
+
+@contextmanager
 def rejects_to(quarantine: Quarantine) -> Iterator[None]:
     """Within this block, errors that are refused go to `quarantine`."""
     token = _quarantine.set(quarantine)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Collection, Sequence
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 
@@ -48,6 +49,7 @@ _PAIRS = {
 """Two tokens that were one mark."""
 
 _QUOTATION = re.compile(r"``|'{2,}")
+_REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos);")
 _MISREAD = {code: bytes([code]).decode("cp1252", "replace") for code in range(0x80, 0xA0)}
 """Control characters that are Windows' quotation marks and dashes, read as Latin-1."""
 
@@ -91,6 +93,8 @@ def as_written(tokens: Sequence[str]) -> list[str]:
     if any("'" in token or "`" in token for token in written):
         written = ['"' if _QUOTATION.fullmatch(token) else token for token in written]
         written = ["'" if token == "`" else token for token in written]
+    if any("&" in token for token in written):
+        written = [_REFERENCE.sub(lambda found: unescape(found[0]), token) for token in written]
     if not all(token.isascii() for token in written):
         written = [token.translate(_MISREAD) for token in written]
     return written

@@ -26,7 +26,7 @@ def read_instructuie(path: Path, *, tokenized: bool = False) -> Iterator[Record]
 
     def make(row: Json) -> Record:
         end = "\\r\\n"  # so written out in some files
-        record = from_whole_row({**row, "sentence": row["sentence"].removesuffix(end)})
+        record = from_whole_row({**row, "sentence": row["sentence"].rstrip().removesuffix(end)})
         return respace(record) if tokenized else record
 
     return map_rows(path, make)

@@ -76,7 +76,10 @@ def _edges(row: Json) -> Record | None:
 
 
 def read_webnlg(path: Path) -> Iterator[Record]:
-    """JointER: `tokens` and `spo_details` of token ranges, end exclusive."""
+    """JointER: `tokens` and `spo_details` of token ranges, end exclusive.
+
+    A triple with an end of punctuation alone was placed wrongly and is left out.
+    """
     return map_rows(path, _webnlg)
 
 
@@ -85,8 +88,13 @@ def _webnlg(row: Json) -> Record:
     relations = (
         Relation(label, tokens.mention(head, head_end), tokens.mention(tail, tail_end))
         for head, head_end, _, label, tail, tail_end, _ in row["spo_details"]
+        if _has_word(row["tokens"][head:head_end]) and _has_word(row["tokens"][tail:tail_end])
     )
     return Record(tokens.text, Extraction(relations=unique(relations)))
+
+
+def _has_word(tokens: Sequence[str]) -> bool:
+    return not tokens or any(char.isalnum() for token in tokens for char in token)
 
 
 def read_docred(path: Path, *, glue: Collection[str] = ()) -> Iterator[Record]:

@@ -105,7 +105,8 @@ def _gids(line: Json) -> Record | None:
     text = _NAMED.sub(r"\1", text).replace("``", '"').replace("''", '"')
     for end in sorted((head, tail), key=len, reverse=True):
         text = text.replace(end, end.replace("_", " "))
-    head, tail = head.replace("_", " "), tail.replace("_", " ")
+    head, tail = (" ".join(end.replace("_", " ").split()) for end in (head, tail))
+    text = " ".join(text.split())
     if re.search(r" [,.](?: |$)", text):
         text, head, tail = map(_natural, (text, head, tail))
     places = find_mentions(text, (head, tail))
