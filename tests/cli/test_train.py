@@ -65,7 +65,7 @@ def test_a_plan_measures_the_data(data: Path) -> None:
 
 
 def test_plans_are_for_text_models() -> None:
-    code, output = run("--plan", "--config", CONFIGS / "builtin_stage1.toml")
+    code, output = run("--plan", "--config", CONFIGS / "builtin.toml")
     assert code != 0
     assert "--plan is for text models" in output
 

@@ -24,7 +24,7 @@ def test_every_shipped_config_loads(path: Path) -> None:
 
 def test_the_model_table_says_what_is_trained() -> None:
     found = {path.stem: type(load_training(path)) for path in EVERY}
-    assert found["builtin_stage1"] is PointerTraining
+    assert found["builtin"] is PointerTraining
     assert found["flan_t5_small"] is TextTraining
     assert found["minilm_bart"] is TextTraining
 

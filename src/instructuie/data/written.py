@@ -15,6 +15,7 @@ those of a marked mention or stand anywhere else in the text; `Norvane#2` means 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Written:
     @property
     def held_out(self) -> bool:
         """True for a file called `dev-...`, which is never trained on."""
-        return self.name.split("/")[-1].startswith("dev-")
+        return _held_out(self.name.split("/")[-1])
 
 
 def read_written(path: Path) -> Written:
@@ -69,6 +70,19 @@ def read_all_written(folder: Path) -> tuple[Written, ...]:
     if not paths:
         raise DataError("holds no .txt file with annotated texts", path=folder)
     return tuple(read_written(path) for path in paths)
+
+
+def written_fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and contents of the files in `folder` that may be trained on."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.txt")):
+        if not _held_out(path.stem):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _held_out(stem: str) -> bool:
+    return stem.startswith("dev-")
 
 
 Block = list[tuple[int, str]]

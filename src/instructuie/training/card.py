@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,10 @@ the text and at the options, so every item is a span of the text and one of the 
 """
 
 _LIMITS = """\
-English text. Labels unlike those of the training data are followed less well than familiar ones;
-a short description beside a label helps. Relations and arguments are found within one window of the
-text (a few sentences).
-Relations are the weakest part of this version. The vocabulary is uncased; the case of each word is
-read separately. Scores are products of move probabilities, not calibrated on any set. Do not use it to
-decide about people.
+English text. Labels unlike those of the training data are followed less well than familiar ones.
+Relations and arguments are found within one window of the text (a few sentences).
+The vocabulary is uncased; the case of each word is read separately. Scores are products of move
+probabilities, not calibrated on any set. Do not use it to decide about people.
 """
 
 
@@ -32,7 +30,7 @@ def model_card(model: Path, scores: Sequence[Path], *, title: str, commands: Seq
         f"# {title}",
         _INTRO,
         "## Results\n\n" + _results([_read(path) for path in scores]),
-        "## Training\n\n" + _training(training, commands),
+        "## Training\n\n" + _training(model, commands),
         "## Data\n\n" + _data(training),
         "## Limits\n\n" + _LIMITS,
     ]
@@ -78,20 +76,29 @@ def _threshold(file: Mapping[str, Any]) -> str:
     return "default" if file["threshold"] is None else str(file["threshold"])
 
 
-def _training(training: Mapping[str, Any], commands: Sequence[str]) -> str:
-    config = training["config"]["train"]
-    versions = ", ".join(f"{name} {value}" for name, value in training["versions"].items())
-    lines = [
-        f"Encoder: {Path(training['config']['model']['encoder']).name}. Seed {config['seed']}, "
-        f"{config['steps']:,} steps of up to {config['batch_tokens']:,} tokens, "
-        f"{training['draws']:,} draws from the mixture. {versions}; {training['device']}, "
-        f"{training['threads']} threads. Data fingerprint {training['data']['fingerprint'][:16]}.",
-        "",
-        "```",
-        *commands,
-        "```",
-    ]
-    return "\n".join(lines)
+def _training(model: Path, commands: Sequence[str]) -> str:
+    stages = list(_stages(model))[::-1]
+    encoder = Path(stages[0]["config"]["model"]["encoder"]).name
+    lines = [f"Encoder: {encoder}.", ""]
+    for number, stage in enumerate(stages, start=1):
+        config = stage["config"]["train"]
+        versions = ", ".join(f"{name} {value}" for name, value in stage["versions"].items())
+        rounding = ", with the rounding of int8" if config["rounding"] else ""
+        lines.append(
+            f"{number}. Seed {config['seed']}, {config['steps']:,} steps of up to "
+            f"{config['batch_tokens']:,} tokens, {stage['draws']:,} draws from the mixture{rounding}. "
+            f"{versions}; {stage['device']}. Data fingerprint {stage['data']['fingerprint'][:16]}."
+        )
+    return "\n".join([*lines, "", "```", *commands, "```"])
+
+
+def _stages(model: Path) -> Iterator[dict[str, Any]]:
+    """The run that made a model, and those before it as far as their folders are there."""
+    stage = _read(model / "training.json")
+    yield stage
+    start = stage["config"]["model"]["start"]
+    if start and (Path(start) / "training.json").is_file():
+        yield from _stages(Path(start))
 
 
 def _data(training: Mapping[str, Any]) -> str:
@@ -113,8 +120,12 @@ def _data(training: Mapping[str, Any]) -> str:
         "| data set | tasks | trained on | texts | licence as stated | redistribution |\n"
         "| --- | --- | --- | --- | --- | --- |"
     )
+    share = (
+        f"{100 * mixture['written_share']:.0f}% of the draws are" if mixture.get("written") else ""
+    )
+    own = f" {share} from texts that were written for this project." if share else ""
     said = (
-        f"{len(rows)} data sets. A training text is left out when a sentence of it stands in a dev or "
+        f"{len(rows)} data sets.{own} A training text is left out when a sentence of it stands in a dev or "
         "test split of any set, or anywhere in CrossNER, MIT Movie, MIT Restaurant or the FewRel and "
         "Wiki-ZSL test folds, which are never trained on. "
         f"Sets whose source states no licence: {', '.join(unstated) or 'none'}. The card passes on "

@@ -86,6 +86,8 @@ def check_same_run(
     before, after = checkpoint["data"]["fingerprint"], manifest["data"]["fingerprint"]
     if before != after:
         differ.append(f"the data's fingerprint is {after[:12]}, was {before[:12]}")
+    if checkpoint["data"].get("written") != manifest["data"].get("written"):
+        differ.append("the hand-written texts (mixture.written) are not the same")
     processes = (checkpoint.get("processes", 1), manifest.get("processes", 1))
     if processes[0] != processes[1]:
         differ.append(f"processes are {processes[1]}, were {processes[0]}")

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from instructuie.data.mixture import Mixture
 from instructuie.data.prepared import Prepared, read_prepared
+from instructuie.data.written import written_fingerprint
 from instructuie.errors import ConfigError, ModelError
 from instructuie.pointer.encoding import Encoder, Markers
 from instructuie.pointer.model import PointerModel, warm_start
@@ -105,6 +106,9 @@ class PointerLearner:
         precision = kept_precision(output, config.train.precision)
         self.bf16 = uses_bf16(precision, device.type)
         self.manifest = make_manifest(asdict(config), prepared, device, bf16=self.bf16)
+        if config.mixture.written:
+            written = written_fingerprint(Path(config.mixture.written))
+            self.manifest["data"]["written"] = written
         self.position = Position()
 
     def load(self, checkpoint: Path) -> State:
