@@ -176,7 +176,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=Path("configs/train/minilm_bart.toml"))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--data", type=Path, required=True, help="a prepared file")
-    parser.add_argument("--steps", type=int, default=8, help="optimiser steps of one pass")
+    parser.add_argument("--steps", type=int, default=32, help="optimiser steps of one pass")
     parser.add_argument("--batch", type=int, default=16, help="batch size of the released recipe")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=environment.cores())
