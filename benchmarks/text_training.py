@@ -49,7 +49,7 @@ def main() -> None:
     prepared = read_prepared(args.data)
     torch.manual_seed(0)
     model = load_model(config, bf16=False, device=device)
-    instances = _instances(prepared, config, args.steps * config.train.batch_size)
+    instances = _instances(prepared, config, model, args.steps * config.train.batch_size)
     contenders: dict[str, Callable[[], float]] = {
         "ours": lambda: _ours(config, model, prepared, device, args.steps),
         "released": lambda: _released(config, model, prepared, instances, device, args.batch),
@@ -66,7 +66,7 @@ def main() -> None:
         args.output,
         {
             **about,
-            "model": Path(config.model.base or config.model.warm_start).name,
+            "config": args.config.stem,
             "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
             "bf16": uses_bf16(config.train.precision, device.type),
@@ -150,12 +150,14 @@ def _batch(model: TextModel, examples: Sequence[Example]) -> Any:
     return seq2seq_batch(examples, pad=model.pad, start=model.start)
 
 
-def _instances(prepared: Prepared, config: TextTraining, count: int) -> list[tuple[str, Instance]]:
+def _instances(
+    prepared: Prepared, config: TextTraining, model: TextModel, count: int
+) -> list[tuple[str, Instance]]:
     """Those that our steps learn from, in the order in which they are drawn."""
-    draws = Draws(prepared, config)
+    writer = make_writer(config, model, prepared)
     found: list[tuple[str, Instance]] = []
-    for _, _, dataset, instance in draws.from_position(Position()):
-        if instance is not None:
+    for _, _, dataset, instance in Draws(prepared, config).from_position(Position()):
+        if instance is not None and _examples(writer, [(dataset, instance)]):
             found.append((dataset, instance))
         if len(found) == count:
             return found
@@ -168,15 +170,24 @@ def _config(args: argparse.Namespace) -> TextTraining:
         raise SystemExit(f"{args.config} trains no text model")
     # All steps of a pass come from one pool, so that both see the same instances.
     train = replace(config.train, bucket=args.steps, patience=0, dev=())
-    return replace(config, train=train)
+    model = config.model
+    if args.model:
+        where = "base" if model.base else "warm_start"
+        model = replace(model, **{where: str(args.model.resolve())})
+    return replace(config, model=model, train=train)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("configs/train/minilm_bart.toml"))
+    parser.add_argument(
+        "--model",
+        type=Path,
+        help="folder of the model to start from, where the hub is out of reach",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--data", type=Path, required=True, help="a prepared file")
-    parser.add_argument("--steps", type=int, default=8, help="optimiser steps of one pass")
+    parser.add_argument("--steps", type=int, default=32, help="optimiser steps of one pass")
     parser.add_argument("--batch", type=int, default=16, help="batch size of the released recipe")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=environment.cores())

@@ -57,7 +57,7 @@ class TrainConfig:
     consistency: float = 0.0
     """With `rounding`: weight of the difference between a pass that rounds and one that does not."""
     precision: str = "auto"
-    """`fp32`, `bf16`, or `auto`: bf16 where the hardware computes with it."""
+    """`fp32`, `bf16`, or `auto`: bf16 where the hardware is faster with it."""
     log_every: int = 20
     checkpoint_every: int = 500
     dev_every: int = 1000

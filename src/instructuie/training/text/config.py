@@ -91,7 +91,7 @@ class TextTrainConfig:
     """Largest norm of the gradient."""
     precision: str = "auto"
     """Of the arithmetic; the weights that learn are kept in fp32. `auto`: bf16 where the hardware
-    computes with it."""
+    is faster with it."""
     gradient_checkpointing: bool = False
     """Compute the layers' states again when they are needed: a third slower, far less memory."""
     log_every: int = 10

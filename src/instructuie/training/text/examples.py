@@ -132,7 +132,9 @@ class Writer:
         return len(self.source(prompt))
 
     def ends(self, text: str) -> list[int]:
-        row = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        row = self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
         return [end for _, end in row["offset_mapping"]]
 
     def _ids(self, prompt: str, target: str) -> tuple[list[int], list[int]]:
@@ -147,11 +149,11 @@ class Writer:
         return source, [*self._plain(f" {target}"), self.end]
 
     def source(self, prompt: str) -> list[int]:
-        ids: list[int] = self.tokenizer(prompt).input_ids
+        ids: list[int] = self.tokenizer(prompt, verbose=False).input_ids
         if self.causal and ids and ids[-1] == self.end:
             return ids[:-1]  # some tokenizers end every text; here the answer is still to come
         return ids
 
     def _plain(self, text: str) -> list[int]:
-        ids: Sequence[int] = self.tokenizer(text, add_special_tokens=False).input_ids
+        ids: Sequence[int] = self.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
         return list(ids)
