@@ -132,6 +132,8 @@ def test_a_threshold_leaves_out_what_scores_less() -> None:
         ("person: Ann; person: Bo", ["Ann"]),
         ("person: Ann; person: Bob;", ["Ann", "Bob"]),
         ("person: Ann", []),
+        ('person: Ann; person: "Bob; Ev', ["Ann"]),
+        ('"person": Ann; person: "', ["Ann"]),
         ("", []),
     ],
 )
@@ -139,6 +141,13 @@ def test_an_answer_that_was_cut_loses_its_last_item(answer: str, found: list[str
     result = extractor(Completion(answer, truncated=True)).extract(TEXT, entities=["person"])
     assert [e.text for e in result.entities] == found
     assert "step-limit" in kinds(result)
+
+
+def test_a_quote_that_was_cut_is_not_taken_for_words() -> None:
+    completion = Completion('meet: met, who: Ann, who: "Bob, the ot', truncated=True)
+    result = extractor(completion).extract(TEXT, events=SCHEMA.events)
+    assert [a.text for a in result.events[0].arguments] == ["Ann"]
+    assert "not-in-text" not in kinds(result)
 
 
 def test_an_event_that_was_cut_loses_its_last_argument() -> None:

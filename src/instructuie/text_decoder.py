@@ -6,6 +6,7 @@ Whatever a model writes becomes items of the prompt's text with labels of the pr
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -41,6 +42,8 @@ long themselves, and T5 models were trained on prompts up to it."""
 MARGIN = 8
 """Tokens kept free: lengths are added up from pieces of a prompt, and tokenizers add tokens of their own."""
 _COUNTS_KEPT = 200_000
+_OPENED = re.compile(r'(?:\A|[:;,])\s*(?P<quote>"(?:[^"\\]|\\.)*\Z)', re.DOTALL)
+"""A quoted part that a cut answer has left open: read as it is, it would be taken for a plain one."""
 
 
 class TextDecoder:
@@ -113,6 +116,8 @@ class TextDecoder:
         if completion.error:
             return replace(nothing, issues=(Issue("no-answer", completion.error),))
         written = completion.text
+        if completion.truncated and (opened := _OPENED.search(written)):
+            written = written[: opened.start("quote")]
         json = looks_like_json(written)
         parsed = read_json(prompt, written) if json else self.format.read(prompt, written)
         if completion.truncated:
