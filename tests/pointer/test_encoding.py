@@ -89,7 +89,7 @@ def test_the_prompt_reads_instruction_options_text() -> None:
     pieces = tokens(ENCODER.encode(prompt("Ann.")).ids.tolist())
     shown = spelled(pieces).replace("[unused1]", "[E]")
     assert shown == (
-        "[CLS] find entities . [SEP] [E] person [E] work of art : a title [SEP] ann . [SEP]"
+        "[CLS] find entities [SEP] [E] person [E] work of art : a title [SEP] ann . [SEP]"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,12 +75,11 @@ def open_engine(
 
 def _api_engine(api: str, model: str | Path | None, *, constrain: bool) -> Engine:
     from instructuie.codec.json_answer import answer_schema
+    from instructuie.engines.api import ApiEngine
 
     if model is None:
         raise ModelError(f"which model of {api} is to answer? Give its name, as in model='name'")
-    kind: Any = import_module("instructuie.engines.api").ApiEngine
-    engine: Engine = kind(api, str(model), schema_of=answer_schema if constrain else None)
-    return engine
+    return ApiEngine(api, str(model), schema_of=answer_schema if constrain else None)
 
 
 def _config(folder: Path) -> dict[str, Any]:

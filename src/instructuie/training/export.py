@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from instructuie.engines.agreement import Agreement
 from instructuie.errors import ModelError
+from instructuie.merging import confident
 from instructuie.pointer.model import PointerModel
 from instructuie.pointer.runtime import OnnxBackend, PointerRuntime, load_session
 from instructuie.pointer.stepwise import DecodeStep, EncodePrompt
@@ -76,11 +77,12 @@ def export(
 
 
 def compare(first: Path, second: Path, probes: Sequence[Prompt]) -> Agreement:
-    """Run two exported models over the same prompts and count equal items."""
+    """Run two exported models over the same prompts and count equal items, of those that reach the
+    default thresholds: what `Extractor.extract` gives."""
     answers = [PointerRuntime.load(folder).answer(probes) for folder in (first, second)]
     same = total = 0
     for left, right in zip(*answers, strict=True):
-        found = [_items(result.extraction.to_dict()) for result in (left, right)]
+        found = [_items(confident(result).extraction.to_dict()) for result in (left, right)]
         same += 2 * len(found[0] & found[1])
         total += len(found[0]) + len(found[1])
     return Agreement(same, total)

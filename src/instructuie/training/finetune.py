@@ -52,7 +52,7 @@ _OWN = "own"
 
 @dataclass(frozen=True, slots=True)
 class FineTuning:
-    """The settings; the defaults were measured (docs/finetuning.md)."""
+    """The settings. What is replayed and kept was chosen by measurement (docs/finetuning.md)."""
 
     steps: int = 300
     seed: int = 0

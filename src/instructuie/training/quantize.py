@@ -37,7 +37,7 @@ _OPSET = 21
 _BELOW = 32
 """Levels below 0 of states after a GELU."""
 _ORT = "com.microsoft"
-_EVENING = 0.5
+_EVENING = 0.6
 """How much of a channel's size moves from the states into the weights."""
 
 
