@@ -46,15 +46,6 @@ class TestLayouts:
             [("PER", "Ada Lovelace"), ("ORG", "Acme")],
         ]
 
-    def test_a_prefix_and_the_name_behind_it_are_one(self, tmp_path: Path) -> None:
-        lines = ["@ B-PER", "ada B-PER", "@ O", "@ B-PER", "Acme B-ORG", "ann B-PER", "bob B-PER"]
-        path = write(tmp_path, *lines)
-        (record,) = read_columns(path, prefixes=["@"])
-        wanted = [("PER", "@ada"), ("PER", "@"), ("ORG", "Acme"), ("PER", "ann"), ("PER", "bob")]
-        assert found([record]) == [wanted]
-        (apart,) = read_columns(path)
-        assert found([apart])[0][:2] == [("PER", "@"), ("PER", "ada")]
-
     def test_records_know_their_place_in_the_file(self) -> None:
         records = list(read_columns(FIXTURES / "four_columns.txt", tag_column=3))
         assert [r.source for r in records] == ["four_columns.txt:3", "four_columns.txt:11"]

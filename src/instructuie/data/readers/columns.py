@@ -87,7 +87,7 @@ def read_columns(
     left out. `token_prefix` is taken off every token (`en:`). `flag_column` has HIPE's
     `NoSpaceAfter` and `EndOfSentence`. With `lenient`, a line without a token is left out, and a
     tag that is missing or is no tag counts as outside. `glue` and `prefixes` are those of
-    `natural_spaces`; an entity of a prefix alone is the beginning of the next one of its label.
+    `natural_spaces`.
     """
     columns = [tag_column] if isinstance(tag_column, int) else list(tag_column)
     split = _SPLIT[separator]
@@ -219,28 +219,13 @@ def _record(
     found = {
         (offsets[first][0], offsets[end - 1][1], label)
         for layer in range(len(rows[0].tags))
-        for label, first, end in _with_prefixes(
-            spans_of(row.tags[layer] for row in rows), tokens, prefixes
-        )
+        for label, first, end in spans_of(row.tags[layer] for row in rows)
     }
     entities = tuple(
         Entity(label, Mention.of(text, start, end)) for start, end, label in sorted(found)
     )
     source = f"{path.name}:{rows[0].line}"
     return Record(text, Extraction(entities), source=source)
-
-
-def _with_prefixes(
-    spans: Iterable[tuple[str, int, int]], tokens: Sequence[str], prefixes: Collection[str]
-) -> list[tuple[str, int, int]]:
-    """The spans, where one of a prefix alone is the beginning of the next of the same label."""
-    joined: list[tuple[str, int, int]] = []
-    for label, first, end in spans:
-        if joined and joined[-1] == (label, first - 1, first) and tokens[first - 1] in prefixes:
-            joined[-1] = (label, first - 1, end)
-        else:
-            joined.append((label, first, end))
-    return joined
 
 
 def _tag(fields: Sequence[str], column: int, token_column: int) -> str:
