@@ -13,7 +13,7 @@ from instructuie.cli.app import app
 from tests.tiny import data_set, record, write_prepared
 
 TEXT = "Ann met Bob in Rome."
-PLAIN = "Find entities.\nOption: person, town\nText: Ann met Bob in Rome.\nAnswer:"
+PLAIN = "Find entities\nOption: person, town\nText: Ann met Bob in Rome.\nAnswer:"
 
 
 def run(*args: object) -> Any:
