@@ -140,7 +140,7 @@ def extraction(extractor: Extractor, texts: Sequence[str], labels: Sequence[str]
 
 
 def _forget_words(extractor: Extractor) -> None:
-    extractor._runtime.encoder._cache.clear()
+    extractor._decoder.runtime.encoder._cache.clear()
 
 
 # Against the encoder alone
@@ -163,7 +163,7 @@ def measure_encoder(
     scratch: Path,
     args: argparse.Namespace,
 ) -> dict[str, Any]:
-    runtime = extractor._runtime
+    runtime = extractor._decoder.runtime
     asked = record_prompts(extractor, texts, labels)
     batches = [batch for part in asked.prompts for batch in encode(runtime, part, args.batch_size)]
     cut_encoder(model / "encoder.onnx", scratch / "shipped.onnx")
@@ -221,7 +221,7 @@ def measure_encoder(
 
 def record_prompts(extractor: Extractor, texts: Sequence[str], labels: Sequence[str]) -> Asked:
     """The very prompts of one `extract_batch`, in the groups in which the model gets them."""
-    runtime, calls = extractor._runtime, []
+    runtime, calls = extractor._decoder.runtime, []
     original = runtime.answer
 
     def recorded(prompts: Sequence[Prompt], **settings: Any) -> Any:
