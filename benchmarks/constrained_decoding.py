@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import environment
 import torch
 from text_inference import faults
 from tokenizers import (
@@ -70,8 +71,7 @@ def main() -> None:
     row = {"texts": len(prompts), "train_steps": args.steps, "models": rows}
     print(json.dumps(row, indent=1))
     if args.results:
-        args.results.parent.mkdir(parents=True, exist_ok=True)
-        args.results.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        environment.write(args.results, row)
 
 
 def arguments() -> argparse.Namespace:

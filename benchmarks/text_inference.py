@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import environment
 import torch
 
 from instructuie.codec.formats import PlainFormat
@@ -63,8 +64,7 @@ def main() -> None:
     }
     print(json.dumps(row, indent=1))
     if args.results:
-        args.results.parent.mkdir(parents=True, exist_ok=True)
-        args.results.write_text(json.dumps(row, indent=1) + "\n", encoding="utf-8")
+        environment.write(args.results, row)
 
 
 def arguments() -> argparse.Namespace:

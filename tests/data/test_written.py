@@ -6,7 +6,7 @@ import pytest
 
 from instructuie.data.mixture import Mixture, MixtureConfig
 from instructuie.data.written import read_all_written, read_written
-from instructuie.errors import DataError
+from instructuie.errors import ConfigError, DataError
 from tests.tiny import prepared, small_sets
 
 TEXTS = Path(__file__).parents[2] / "training_texts"
@@ -89,6 +89,13 @@ def test_a_mixture_gives_the_texts_their_share(tmp_path: Path) -> None:
     ours = {name: share for name, share in shares.items() if name.startswith("written/")}
     assert sorted(ours) == [f"written/texts/news/{task}" for task in ("EE", "NER", "RE")]
     assert sum(ours.values()) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_that_leaves_nothing_for_the_rest_is_refused(tmp_path: Path, share: float) -> None:
+    config = MixtureConfig(written=str(written(tmp_path, GOOD).parent), written_share=share)
+    with pytest.raises(ConfigError, match=f"written_share is {share}, expected"):
+        Mixture(prepared(tmp_path, small_sets()), config, seed=1)
 
 
 def test_the_texts_of_the_project_keep_to_the_format() -> None:

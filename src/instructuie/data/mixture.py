@@ -85,6 +85,11 @@ class Mixture:
         if not weights:
             raise ConfigError("the mixture is empty: no data set has a train split and a weight")
         if config.written:
+            if not 0 <= config.written_share < 1:
+                raise ConfigError(
+                    f"mixture.written_share is {config.written_share}, expected a share from 0 and "
+                    "below 1"
+                )
             written = _written_streams(Path(config.written), seed)
             each = math.fsum(weights) * config.written_share / (1 - config.written_share)
             weights += [each / len(written)] * len(written)

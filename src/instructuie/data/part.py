@@ -6,11 +6,9 @@ training must not see. Equal input gives equal bytes.
 
 from __future__ import annotations
 
-import gc
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +24,7 @@ from instructuie.data.quarantine import Quarantine
 from instructuie.data.record import Record
 from instructuie.data.rejects import rejects_to
 from instructuie.data.tally import Tally
+from instructuie.jsonl import without_cycle_collection
 from instructuie.types import Extraction
 
 Form = Literal["parquet", "gzip"]
@@ -72,7 +71,7 @@ class Part:
 def write_part(job: Job) -> Part:
     """Prepare one split. Raises DataError, or OSError where the file cannot be written."""
     quarantine = Quarantine(skip=job.skip)
-    with _without_garbage_collection(), rejects_to(quarantine):
+    with without_cycle_collection(), rejects_to(quarantine):
         kept: list[Record] = []
         keys: set[bytes] = set()
         tally = Tally()
@@ -142,15 +141,3 @@ def _deduplicate(record: Record) -> Record:
 def _keys_in(path: Path) -> frozenset[bytes]:
     """The jobs of a process share one file, named by its content, so that it is read once."""
     return unpack_keys(path.read_bytes())
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Records hold no cycles, so looking for some in millions of them costs a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

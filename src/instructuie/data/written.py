@@ -159,7 +159,6 @@ class _Reader:
     def __init__(self, marked: str, path: Path, number: int) -> None:
         self.path, self.number = path, number
         self.text = ""
-        self.entities: list[Entity] = []
         places: list[tuple[int, int, str]] = []
         end = 0
         for match in _MARKED.finditer(marked):

@@ -6,9 +6,7 @@ needed, so that they can be scored again under another rule at any time.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from instructuie.evaluation.scores import Key, Scores, SetScores, UnitScores, sc
 from instructuie.evaluation.signature import Signature, fingerprint
 from instructuie.evaluation.significance import RESAMPLES, Interval, interval
 from instructuie.evaluation.suite import Entry, read_entry
+from instructuie.jsonl import without_cycle_collection
 
 FORMAT = "instructuie-scores-1"
 
@@ -166,24 +165,10 @@ def _parts(system: System) -> Iterator[list[Prediction]]:
     """The predictions of one data set, task and split at a time; one file in memory at once."""
     for path in system.files:
         sets: dict[Key, list[Prediction]] = {}
-        with _uncollected():
+        with without_cycle_collection():
             for prediction in read_predictions(path):
                 sets.setdefault(_key(prediction), []).append(prediction)
         yield from sets.values()
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the cycle collector, which would walk all rows again and again, and takes half of the
-    time to read a large file; rows hold no cycles.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _key(prediction: Prediction) -> Key:

@@ -8,14 +8,13 @@ are the same for any number of processes.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from random import Random
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -78,17 +77,18 @@ class Arrays:
     legal: BoolArray
 
     def tensors(self) -> Batch:
-        def as_tensor(array: npt.NDArray[np.generic]) -> Tensor:
-            return torch.from_numpy(array)
-
         return Batch(
-            as_tensor(self.ids),
-            as_tensor(self.shapes),
-            as_tensor(self.mask),
-            as_tensor(self.tasks),
-            Moves(as_tensor(self.last), as_tensor(self.first), as_tensor(self.slot)),
-            as_tensor(self.target),
-            as_tensor(self.legal),
+            torch.from_numpy(self.ids),
+            torch.from_numpy(self.shapes),
+            torch.from_numpy(self.mask),
+            torch.from_numpy(self.tasks),
+            Moves(
+                torch.from_numpy(self.last),
+                torch.from_numpy(self.first),
+                torch.from_numpy(self.slot),
+            ),
+            torch.from_numpy(self.target),
+            torch.from_numpy(self.legal),
         )
 
 
@@ -128,7 +128,7 @@ class Batches:
         self._maker = PoolMaker(mixture, encoder, config)
         self._workers = config.workers
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch]:
         empty = 0
         for pool in self._pools(self.position.pool):
             for batch in pool.batches[self.position.used :]:

@@ -118,7 +118,7 @@ class PointerLearner:
     def batches(self) -> Generator[Batch]:
         """Begin to draw from the position on; to be closed, as other processes may make them."""
         mixture = Mixture(self.prepared, self.config.mixture, seed=self.settings.seed)
-        self._stream = _batches(mixture, self.encoder, self.settings, self.position)
+        self._stream = iter(Batches(mixture, self.encoder, self.settings, self.position))
         self.model.train()
         return self._stream
 
@@ -146,12 +146,6 @@ class PointerLearner:
             position=self.position,
             manifest=self.manifest,
         )
-
-
-def _batches(
-    mixture: Mixture, encoder: Encoder, settings: TrainConfig, position: Position
-) -> Generator[Batch]:
-    yield from Batches(mixture, encoder, settings, position)
 
 
 def loss_of(model: PointerModel, batch: Batch) -> torch.Tensor:
