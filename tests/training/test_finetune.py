@@ -45,11 +45,6 @@ QUICK = FineTuning(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(autouse=True)
 def short_suite(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two texts of each part of the suite: the tiny model spells every word out."""

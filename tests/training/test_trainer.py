@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from instructuie.errors import ConfigError, ModelError
 from instructuie.extractor import Extractor
@@ -18,15 +17,9 @@ from instructuie.training.folders import find_checkpoint
 from instructuie.training.probes import probe_prompts
 from instructuie.training.trainer import train
 from tests.tiny import encoder_folder, prepared, small_sets, write_prepared
+from tests.training.outputs import WEIGHTS, rows, weights
 
 from .runs import settings
-
-WEIGHTS = "model.safetensors"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +35,8 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def rows(output: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (output / "log.jsonl").read_text("utf-8").splitlines()]
-
-
 def losses(output: Path) -> list[tuple[int, float]]:
     return [(row["step"], row["loss"]) for row in rows(output) if "loss" in row]
-
-
-def weights(output: Path) -> bytes:
-    return (output / "model" / WEIGHTS).read_bytes()
 
 
 def test_one_seed_gives_the_same_bytes(data: Path, whole: Path, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from instructuie.training.text.trainer import train
 from tests.tiny import small_sets, write_prepared
@@ -25,11 +24,6 @@ FIT: dict[str, Any] = {
     "checkpoint_every": 1000,
     "model": {"max_target_tokens": 60},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def scores(output: Path) -> dict[str, float]:

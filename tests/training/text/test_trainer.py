@@ -17,16 +17,11 @@ import torch
 from instructuie.errors import ConfigError, ModelError
 from instructuie.training.text.trainer import train
 from tests.tiny import small_sets, write_prepared
+from tests.training.outputs import WEIGHTS, rows, weights
 
 from .tiny import causal_folder, settings, t5_folder
 
-WEIGHTS = "model.safetensors"
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +37,8 @@ def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def rows(output: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (output / "log.jsonl").read_text("utf-8").splitlines()]
-
-
 def losses(output: Path) -> list[float]:
     return [row["loss"] for row in rows(output) if "loss" in row]
-
-
-def weights(output: Path) -> bytes:
-    return (output / "model" / WEIGHTS).read_bytes()
 
 
 def test_one_seed_gives_the_same_bytes(data: Path, whole: Path, tmp_path: Path) -> None:
