@@ -31,7 +31,8 @@ from instructuie.pointer.stepwise import DecodeStep, EncodePrompt
 from instructuie.prompt import Prompt
 from instructuie.training.fold import fold_attention_biases
 from instructuie.training.fuse import fuse
-from instructuie.training.quantize import Observer, observed, quantize_per_token
+from instructuie.training.observe import Observer, observed
+from instructuie.training.quantize import quantize_per_token
 
 MIN_AGREEMENT = 0.99
 _OPSET = 18
@@ -190,9 +191,11 @@ def _export(
 
 
 def _quantize(source: Path, folder: Path, probes: Sequence[Prompt]) -> None:
-    """Write the int8 model of an fp32 one; every eighth probe says how large its states get."""
+    """Write the int8 model of an fp32 one; every eighth probe says what its states look like."""
     folder.mkdir(parents=True)
-    runtime = PointerRuntime.load(source)
+    runtime = PointerRuntime.load(
+        source, threads=1
+    )  # observers add up, which threads would disturb
     observers = []
     for name in _GRAPHS:
         fuse(source / name, folder / name, **_shape(source))
@@ -202,7 +205,7 @@ def _quantize(source: Path, folder: Path, probes: Sequence[Prompt]) -> None:
     runtime.backend = OnnxBackend(*observers)
     runtime.answer(probes[::8])
     for name, observer in zip(_GRAPHS, observers, strict=True):
-        quantize_per_token(folder / name, folder / name, observer.largest)
+        quantize_per_token(folder / name, folder / name, observer.seen)
     for name in ("config.json", "tokenizer.json"):
         shutil.copyfile(source / name, folder / name)
 

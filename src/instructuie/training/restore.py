@@ -26,6 +26,7 @@ from torch import Tensor
 from instructuie.errors import ModelError
 from instructuie.pointer.model import QUERIES, PointerConfig, PointerModel
 from instructuie.pointer.runtime import PointerRuntime
+from instructuie.training.rearrange import PARTS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -85,31 +86,44 @@ def _weights(graph: ModelProto) -> dict[str, Tensor]:
     found: dict[str, FloatArray] = {}
     for name, value in tensors.items():
         if name.startswith(_OURS) and value.dtype == np.float32:
-            bias = name.endswith(".bias")
-            found[name.removeprefix(_OURS)] = value.reshape(-1) if bias else value
+            whole, part = _whole(name.removeprefix(_OURS))
+            value = value.reshape(-1) if whole.endswith(".bias") else value
+            found[whole] = np.concatenate([found[whole], value]) if part else value
     rows, scale = (tensors.get(f"{_OURS}{_TABLE}.{part}") for part in ("rows", "scale"))
     if rows is not None and scale is not None:
         found.pop(f"{_TABLE}.scale")
         found[f"{_TABLE}.weight"] = rows.astype(np.float32) * scale
     if "point.bias" in tensors:
         found["point.bias"] = tensors["point.bias"]
-    for name, matrix in _matrices(graph, tensors):
-        found[f"{name}.weight"] = np.ascontiguousarray(matrix.T)
+    for name, matrix, axis in _matrices(graph, tensors):
+        name = f"{name}.weight"
+        found[name] = np.concatenate([found[name], matrix.T], axis) if name in found else matrix.T
     return {name: torch.from_numpy(np.array(value)) for name, value in found.items()}
 
 
-def _matrices(graph: ModelProto, tensors: Mapping[str, Any]) -> Iterator[tuple[str, FloatArray]]:
-    """Each weight matrix (in, out) with the name of its layer."""
+def _matrices(
+    graph: ModelProto, tensors: Mapping[str, Any]
+) -> Iterator[tuple[str, FloatArray, int]]:
+    """Each weight matrix (in, out) with the name of its layer, and the axis of (out, in) along which
+    the second part of a layer that was split goes on."""
     for node in graph.graph.node:
         if node.op_type == "MatMul" and node.input[1] in tensors:
-            yield _layer(node.output[0]), tensors[node.input[1]]
+            yield _layer(node.output[0]), tensors[node.input[1]], 0
         elif node.op_type == "MatMulIntegerToFloat":
             states, weight, _, scale = node.input[:4]
             matrix = tensors[weight].astype(np.float32) * tensors[scale]
             divided = tensors.get(f"{states.removesuffix('_int8')}_inverse")
             if divided is not None:
                 matrix = matrix * divided[:, None]
-            yield _layer(weight.removesuffix("_weight")), matrix
+            product, _ = _whole(weight.removesuffix("_weight"))
+            _, of_part = _whole(states.removesuffix("_int8"))
+            yield _layer(product), matrix, 1 if of_part is not None else 0
+
+
+def _whole(name: str) -> tuple[str, int | None]:
+    """The name of a tensor before its layer was split, and which part it is of (see `rearrange.py`)."""
+    whole, _, part = name.rpartition("_")
+    return (whole, PARTS.index(part)) if part in PARTS else (name, None)
 
 
 def _layer(product: str) -> str:
