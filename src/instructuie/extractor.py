@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from instructuie.asking import Asking, Decoder, Job, OnOverflow, Question, Settings
 from instructuie.codec.formats import PromptFormat, find_format
@@ -19,6 +19,11 @@ from instructuie.prompt import Prompt
 from instructuie.schema import EventLabel, EventsLike, LabelsLike, Schema
 from instructuie.tasks import find_task
 from instructuie.types import Entity, Event, Extraction, Issue, Mention, Relation, Result, Span
+
+if TYPE_CHECKING:
+    from instructuie.data.record import Record
+    from instructuie.engines.api_cost import Spending
+    from instructuie.engines.api_settings import ApiSettings
 
 Place = tuple[int, int]
 """(start, end) characters of a given mention."""
@@ -40,6 +45,10 @@ class Extractor:
       `instruction_file`), `sel` (UIE's), `json` (the default with `api`), or an object of yours
     - `constrain`: whether a model that runs here may write only what the prompt and its text allow
     - `quantize`: `int8` or `int4` weights
+    - `demonstrations`: annotated texts (a file in any format that `instructuie convert` reads, or
+      records), shown solved before each prompt as far as there is room
+    - `api_settings`: how an endpoint is called, such as its prices and a budget (an `ApiSettings`, or
+      a TOML file of its fields)
 
     Raises ModelError when the model cannot be loaded, MissingExtraError when it needs more packages.
     """
@@ -54,6 +63,8 @@ class Extractor:
         instruction_file: str | Path | None = None,
         constrain: bool = True,
         quantize: Quantize | None = None,
+        demonstrations: str | Path | Sequence[Record] | None = None,
+        api_settings: str | Path | ApiSettings | None = None,
         threads: int | None = None,
         batch_size: int = 32,
     ) -> None:
@@ -61,29 +72,41 @@ class Extractor:
             raise ModelError(f"batch_size is {batch_size}, expected at least 1")
         self.folder = _model_folder(model)
         self._batch_size = batch_size
+        if api_settings is not None and api is None:
+            raise ModelError("api_settings are for an endpoint; give its address as api")
         if engine is None and (api is not None or is_text_model(model)):
             engine = open_engine(
                 model,
                 api=api,
+                api_settings=api_settings,
                 constrain=constrain,
                 quantize=quantize,
                 threads=threads,
                 batch_size=batch_size,
             )
         if engine is None:
-            if prompt_format is not None or quantize is not None:
+            if any(given is not None for given in (prompt_format, quantize, demonstrations)):
                 raise ModelError(
-                    f"{self.folder} is no language model; prompt_format and quantize are for those"
+                    f"{self.folder} is no language model; prompt_format, quantize and "
+                    "demonstrations are for those"
                 )
             self._decoder: Decoder = _pointer_decoder(self.folder, threads)
         else:
             usual = "plain" if api is None else "json"
-            self._decoder = _text_decoder(engine, prompt_format or usual, instruction_file)
+            self._decoder = _text_decoder(
+                engine, prompt_format or usual, instruction_file, demonstrations
+            )
+        self._engine = engine
 
     @property
     def card(self) -> str:
         """The model card (Markdown): data, licences, training command and results."""
         return self._decoder.card
+
+    @property
+    def spent(self) -> Spending | None:
+        """What an endpoint's answers have cost so far; None for models that run here."""
+        return getattr(self._engine, "spent", None)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -355,7 +378,10 @@ def _pointer_decoder(folder: Path, threads: int | None) -> Decoder:
 
 
 def _text_decoder(
-    engine: Engine, form: str | PromptFormat, instruction_file: str | Path | None
+    engine: Engine,
+    form: str | PromptFormat,
+    instruction_file: str | Path | None,
+    demonstrations: str | Path | Sequence[Record] | None,
 ) -> Decoder:
     from instructuie.text_decoder import TextDecoder
 
@@ -364,7 +390,16 @@ def _text_decoder(
         from instructuie.data.released_config import first_instructions
 
         instructions = first_instructions(Path(instruction_file))
-    return TextDecoder(engine, find_format(form, instructions))
+    solver = None
+    if demonstrations is not None:
+        from instructuie.data.demonstrations import Demonstrations
+
+        solver = (
+            Demonstrations.load(Path(demonstrations))
+            if isinstance(demonstrations, str | Path)
+            else Demonstrations(demonstrations)
+        )
+    return TextDecoder(engine, find_format(form, instructions), solver=solver)
 
 
 def _schema(

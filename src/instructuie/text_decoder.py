@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
+from instructuie.codec.demonstrations import Solver, demonstrated, with_demonstrations
 from instructuie.codec.formats import PromptFormat
 from instructuie.codec.grammar import given_roles
 from instructuie.codec.json_answer import looks_like_json, read_json
@@ -47,10 +48,20 @@ _OPENED = re.compile(r'(?:\A|[:;,])\s*(?P<quote>"(?:[^"\\]|\\.)*\Z)', re.DOTALL)
 
 
 class TextDecoder:
-    """An engine behind the face that `asking` knows (`asking.Decoder`)."""
+    """An engine behind the face that `asking` knows (`asking.Decoder`).
 
-    def __init__(self, engine: Engine, form: PromptFormat, *, card: str = "") -> None:
-        self.engine, self.format = engine, form
+    With a `solver`, each prompt stands behind as many solved examples as the model has room for.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        form: PromptFormat,
+        *,
+        card: str = "",
+        solver: Solver | None = None,
+    ) -> None:
+        self.engine, self.format, self.solver = engine, form, solver
         self.card = card or getattr(engine, "card", "") or f"# {engine.name}\n"
         self.max_tokens = engine.max_input_tokens - MARGIN
         self.window_tokens = min(self.max_tokens, WINDOW_TOKENS)
@@ -97,16 +108,21 @@ class TextDecoder:
         return result
 
     def render(self, prompt: Prompt) -> str:
-        return self.format.render(prompt)
+        asked = self.format.render(prompt)
+        if self.solver is None:
+            return asked
+        solved = [demonstrated(self.format, *example) for example in self.solver.solve(prompt)]
+        return with_demonstrations(asked, solved, self.max_tokens, self._exact_length)[0]
 
     def request(self, prompt: Prompt) -> Request:
-        return Request(self.format.render(prompt), prompt, self.format.grammar(prompt))
+        return Request(self.render(prompt), prompt, self.format.grammar(prompt))
 
     def settings(self) -> Mapping[str, Any]:
         own = getattr(self.engine, "settings", None)
         return {
             "engine": self.engine.name,
             "prompt_format": self.format.name,
+            **({"demonstrations": self.solver.fingerprint} if self.solver else {}),
             **(own() if own else {}),
         }
 
@@ -136,6 +152,9 @@ class TextDecoder:
 
     def _length(self, text: str) -> int:
         return self._lengths([text])[0]
+
+    def _exact_length(self, text: str) -> int:
+        return self.engine.count([text])[0]
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
         if len(self._counts) > _COUNTS_KEPT:

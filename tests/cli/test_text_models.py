@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from instructuie.cli.app import app
+from tests.engines.endpoint import serve
 from tests.tiny import data_set, record, write_prepared
 
 TEXT = "Ann met Bob in Rome."
@@ -107,3 +108,39 @@ def test_a_language_model_is_exported_through_the_same_command(tmp_path: Path) -
     done = run("extract", "Ann saw Oslo.", "-e", "person", "-m", output, "--format", "json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)["text"] == "Ann saw Oslo."
+
+
+def test_solved_examples_stand_before_the_prompt(tmp_path: Path) -> None:
+    solved = tmp_path / "solved.jsonl"
+    solved.write_text(json.dumps(record("Eve left.", entities=[("person", "Eve")]).to_dict()))
+    shown = run(
+        *("render", TEXT, "-e", "person,town", "-m", recorded(tmp_path)),
+        *("--demonstrations", solved),
+    ).output
+    assert shown.endswith("Text: Eve left.\nAnswer: person: Eve\n\n" + PLAIN + "\n")
+
+
+def test_an_endpoint_is_called_as_its_settings_say(tmp_path: Path) -> None:
+    settings = tmp_path / "api.toml"
+    settings.write_text(
+        'cache = ""\nkind = "completion"\nmax_output_tokens = 7\nbudget = 0.5\n'
+        "[prices]\ninput = 100.0\noutput = 1000.0\n"
+    )
+    with serve() as endpoint:
+        options = ("-e", "person", "--model", "m", "--api-settings", settings)
+        done = run("extract", TEXT, "--api", endpoint.address, *options, "--format", "tsv")
+        assert done.exit_code == 0, done.output
+        (body,) = endpoint.received
+        assert body["max_tokens"] == 7
+        assert "messages" not in body
+        assert "answers paid for: 1; tokens read: 100, written: 10, cost 0.02" in done.output
+        settings.write_text(settings.read_text().replace("0.5", "0.0001"))
+        refused = run("extract", TEXT, "--api", endpoint.address, *options)
+        assert refused.exit_code != 0
+        assert "0.0001" in refused.output
+        assert len(endpoint.received) == 1
+    settings.write_text("concurency = 3\n")
+    assert "concurency" in run("extract", TEXT, "--api", "http://x/v1", *options).output
+    alone = run("extract", TEXT, "-e", "person", "--api-settings", settings)
+    assert alone.exit_code != 0
+    assert "api_settings are for an endpoint" in alone.output

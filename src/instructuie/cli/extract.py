@@ -25,8 +25,10 @@ from instructuie.cli.labels import (
 from instructuie.cli.model import (
     AnyModelOption,
     ApiOption,
+    ApiSettingsOption,
     ConstrainOption,
     DataSetNameOption,
+    DemonstrationsOption,
     InstructionFileOption,
     PromptFormatOption,
     QuantizeOption,
@@ -115,6 +117,8 @@ def extract(
     ] = 16,
     threads: ThreadsOption = None,
     api: ApiOption = None,
+    api_settings: ApiSettingsOption = None,
+    demonstrations: DemonstrationsOption = None,
     prompt_format: PromptFormatOption = None,
     instruction_file: InstructionFileOption = None,
     task_name: TaskNameOption = False,
@@ -134,6 +138,8 @@ def extract(
         threads=threads,
         batch_size=batch_size,
         api=api,
+        api_settings=api_settings,
+        demonstrations=demonstrations,
         prompt_format=prompt_format,
         instruction_file=instruction_file,
         task_name=task_name,
@@ -149,7 +155,11 @@ def extract(
     terminal = output is None and console.is_terminal(sys.stdout)
     chosen = choose_format(format, output, single=inputs.single, terminal=terminal)
     colour = output is None and console.coloured(sys.stdout)
-    with console.open_output(output) as out, console.Bar(inputs.total, hidden=terminal) as bar:
+    with (
+        _spending_told(extractor),
+        console.open_output(output) as out,
+        console.Bar(inputs.total, hidden=terminal) as bar,
+    ):
         writer = make_writer(chosen, out, schema, single=inputs.single, colour=colour)
         run = Run(extractor, schema, keywords, writer, bar, skip=on_error is OnError.skip)
         with _written(writer):
@@ -171,6 +181,21 @@ def _written(writer: Writer) -> Iterator[None]:
             writer.end()
         raise
     writer.end()
+
+
+@contextmanager
+def _spending_told(extractor: Any) -> Iterator[None]:
+    """Says at the end, also where it is an error, what an endpoint was paid for."""
+    try:
+        yield
+    finally:
+        if (spent := extractor.spent) is not None and spent.answers:
+            cost = f", cost {spent.cost:.4g}" if spent.cost else ""
+            unclear = f" and at most {spent.unclear:.4g} more" if spent.unclear else ""
+            console.note(
+                f"answers paid for: {spent.answers:,}; tokens read: {spent.input_tokens:,}, "
+                f"written: {spent.output_tokens:,}{cost}{unclear}"
+            )
 
 
 def _refuse_own_input(output: Path | None, inputs: Inputs) -> None:

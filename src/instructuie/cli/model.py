@@ -62,6 +62,24 @@ ApiOption = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+ApiSettingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="How the endpoint is called (TOML): budget, prices, concurrency and so on.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
+DemonstrationsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Annotated texts that are shown solved before each prompt.",
+        show_default=False,
+        rich_help_panel=_PANEL,
+    ),
+]
 PromptFormatOption = Annotated[
     PromptFormats | None,
     typer.Option(
@@ -117,6 +135,8 @@ def load_extractor(
     threads: int | None = None,
     batch_size: int = 16,
     api: str | None = None,
+    api_settings: Path | None = None,
+    demonstrations: Path | None = None,
     prompt_format: PromptFormats | None = None,
     instruction_file: Path | None = None,
     task_name: bool = False,
@@ -134,6 +154,8 @@ def load_extractor(
     return Extractor(
         model,
         api=api,
+        api_settings=api_settings,
+        demonstrations=demonstrations,
         prompt_format=form,
         instruction_file=instruction_file,
         constrain=constrain,

@@ -17,6 +17,7 @@ from instructuie.cli.labels import (
 from instructuie.cli.model import (
     AnyModelOption,
     DataSetNameOption,
+    DemonstrationsOption,
     InstructionFileOption,
     PromptFormatOption,
     TaskNameOption,
@@ -46,6 +47,7 @@ def render(
     events: EventsOption = None,
     schema_file: SchemaOption = None,
     model: AnyModelOption = None,
+    demonstrations: DemonstrationsOption = None,
     prompt_format: PromptFormatOption = None,
     instruction_file: InstructionFileOption = None,
     task_name: TaskNameOption = False,
@@ -56,6 +58,7 @@ def render(
     schema = build_schema(entities, relations, events, schema_file)
     extractor = load_extractor(
         model,
+        demonstrations=demonstrations,
         prompt_format=prompt_format,
         instruction_file=instruction_file,
         task_name=task_name,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from instructuie.engines.base import Engine
 from instructuie.errors import ModelError
+
+if TYPE_CHECKING:
+    from instructuie.engines.api_settings import ApiSettings
 
 Quantize = Literal["int8", "int4"]
 """Weights of fewer bits, as the model is loaded."""
@@ -41,6 +44,7 @@ def open_engine(
     model: str | Path | None,
     *,
     api: str | None = None,
+    api_settings: str | Path | ApiSettings | None = None,
     constrain: bool = True,
     quantize: Quantize | None = None,
     threads: int | None = None,
@@ -51,7 +55,7 @@ def open_engine(
     Raises ModelError, or MissingExtraError that names the install command.
     """
     if api is not None:
-        return _api_engine(api, model, constrain=constrain)
+        return _api_engine(api, model, api_settings, constrain=constrain)
     if model is None:
         raise ModelError("no model is named; expected a folder or the name of one on the hub")
     path = Path(model)
@@ -73,13 +77,24 @@ def open_engine(
     )
 
 
-def _api_engine(api: str, model: str | Path | None, *, constrain: bool) -> Engine:
+def _api_engine(
+    api: str,
+    model: str | Path | None,
+    settings: str | Path | ApiSettings | None,
+    *,
+    constrain: bool,
+) -> Engine:
     from instructuie.codec.json_answer import answer_schema
     from instructuie.engines.api import ApiEngine
+    from instructuie.engines.api_settings import ApiSettings, load_settings
 
     if model is None:
         raise ModelError(f"which model of {api} is to answer? Give its name, as in model='name'")
-    return ApiEngine(api, str(model), schema_of=answer_schema if constrain else None)
+    if isinstance(settings, str | Path):
+        settings = load_settings(Path(settings))
+    return ApiEngine(
+        api, str(model), settings or ApiSettings(), schema_of=answer_schema if constrain else None
+    )
 
 
 def _config(folder: Path) -> dict[str, Any]:

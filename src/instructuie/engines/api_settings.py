@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from instructuie.config import make_config, read_values
 from instructuie.engines.api_cost import Prices
 from instructuie.errors import ConfigError
 
@@ -83,6 +84,20 @@ class ApiSettings:
         taken = {"model", "messages", "prompt", "stream", "n"} & set(self.extra)
         if taken:
             raise ConfigError(f"api.extra holds {', '.join(sorted(taken))}, which is set already")
+
+
+def load_settings(path: Path) -> ApiSettings:
+    """Settings from a TOML file: fields of `ApiSettings` at the top, prices in a table `[prices]`.
+
+    `cache` is a path, `default`, or "" for none. Raises ConfigError that names the file.
+    """
+    row = read_values(path)
+    if isinstance(cache := row.get("cache"), str) and cache != "default":
+        row["cache"] = Path(cache).expanduser() if cache else None
+    try:
+        return make_config(ApiSettings, row, source=str(path))
+    except ConfigError as error:
+        raise ConfigError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
 
 
 def cache_file(settings: ApiSettings) -> Path | None:

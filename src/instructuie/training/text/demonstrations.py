@@ -1,16 +1,12 @@
-"""Few-shot demonstrations: solved examples before the prompt that is asked.
-
-Each is a whole prompt with its own options and the answer behind the cue, so that it is right whatever
-options were drawn for it.
-"""
+"""Which demonstrations a training prompt gets (see `codec.demonstrations`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from instructuie.codec import verbalize
+from instructuie.codec.demonstrations import demonstrated
+from instructuie.codec.formats import PlainFormat
 from instructuie.data.instance import Instance, plain_instances
 from instructuie.data.prepared import Prepared
 from instructuie.tasks import find_task
@@ -39,26 +35,5 @@ class Demonstrations:
                 continue
             asked = next(iter(plain_instances(record, task, inventory)), None)
             if asked is not None:
-                found[record.text] = solved(asked)
+                found[record.text] = demonstrated(PlainFormat(), asked.prompt, asked.target)
         return list(found.values())
-
-
-def solved(instance: Instance) -> str:
-    """A prompt with its answer."""
-    return f"{instance.prompt.plain()} {verbalize(instance.prompt.task.name, instance.target)}"
-
-
-def with_demonstrations(
-    prompt: str, solved: Sequence[str], limit: int, length: Callable[[str], int]
-) -> tuple[str, int]:
-    """The prompt behind as many demonstrations as `limit` tokens have room for, and how many have
-    none."""
-    omitted = 0
-    whole = prompt
-    for demonstration in solved:
-        longer = f"{demonstration}\n\n{whole}"
-        if length(longer) <= limit:
-            whole = longer
-        else:
-            omitted += 1
-    return whole, omitted

@@ -13,9 +13,10 @@ from random import Random
 from typing import Any
 
 from instructuie.codec import verbalize
+from instructuie.codec.demonstrations import with_demonstrations
 from instructuie.data.instance import Instance
 from instructuie.errors import ModelError
-from instructuie.training.text.demonstrations import Demonstrations, with_demonstrations
+from instructuie.training.text.demonstrations import Demonstrations
 from instructuie.training.text.shorten import fit, items
 
 SHORTENED = "texts shortened"
