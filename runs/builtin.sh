@@ -22,7 +22,7 @@ SETS+=,crossner_science/NER,mit_movie/NER,mit_restaurant/NER
 "${TRAIN[@]}" --output runs/builtin_stage2 --set train.steps=1900 --set train.seed=2 --set train.warmup=50 \
     --set train.decay=1.0 --set train.rounding=true --set train.consistency=0.5 \
     --set model.encoder="''" --set model.start="'runs/builtin_stage1/model'"
-instructuie export runs/builtin_stage2/model --data "$DATA" --output runs/builtin --min-agreement 0.985
+instructuie export runs/builtin_stage2/model --data "$DATA" --output runs/builtin
 instructuie evaluate run --model runs/builtin --data "$DATA" --sets "$SETS" --output runs/builtin_scores.json
 instructuie card runs/builtin_stage2/model --scores runs/builtin_scores.json --output runs/builtin/README.md \
     --title "instructuie built-in model 3" --command "runs/builtin.sh"
