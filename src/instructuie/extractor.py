@@ -45,7 +45,7 @@ class Extractor:
       `instruction_file`), `sel` (UIE's), `json` (the default with `api`), or an object of yours
     - `constrain`: whether a model that runs here may write only what the prompt and its text allow
     - `quantize`: `int8` or `int4` weights
-    - `demonstrations`: annotated texts (a file in any format that `instructuie convert` reads, or
+    - `demonstrations`: annotated texts (a file in any format that `instructuie data convert` reads, or
       records), shown solved before each prompt as far as there is room
     - `api_settings`: how an endpoint is called, such as its prices and a budget (an `ApiSettings`, or
       a TOML file of its fields)

@@ -27,7 +27,7 @@ class Demonstrations:
 
     @classmethod
     def load(cls, path: Path) -> Demonstrations:
-        """Annotated texts in any format that `instructuie convert` reads. Raises DataError."""
+        """Annotated texts in any format that `instructuie data convert` reads. Raises DataError."""
         records = [sound(record) for record in read(guess_source(path), path, options=Options())]
         if not records:
             raise DataError("holds no annotated text to demonstrate with", path=path)
