@@ -101,6 +101,24 @@ def test_layers_with_few_channels_stay_whole(fused: tuple[Path, dict[str, Seen]]
     assert model == onnx.load(path)
 
 
+def test_weights_that_two_products_share_are_left_alone(
+    fused: tuple[Path, dict[str, Seen]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = fused
+    monkeypatch.setattr(rearranging, "LARGE", 8)
+    model = onnx.load(path)
+    tensors = {t.name: t for t in model.graph.initializer}
+    first: dict[tuple[int, ...], str] = {}
+    for node in model.graph.node:
+        if node.op_type == "MatMul" and node.input[1] in tensors:
+            shape = tuple(tensors[node.input[1]].dims)
+            node.input[1] = first.setdefault(shape, node.input[1])
+    before = states(model, tmp_path)
+    split_gelu(model, seen)
+    even_values(model, seen, _divider)
+    assert np.allclose(states(model, tmp_path), before, atol=1e-4)
+
+
 def test_evening_goes_into_the_values_and_changes_nothing(
     fused: tuple[Path, dict[str, Seen]], tmp_path: Path
 ) -> None:

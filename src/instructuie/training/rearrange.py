@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -26,7 +27,7 @@ def split_gelu(model: ModelProto, seen: Mapping[str, Seen]) -> dict[str, Seen]:
     """Cut every feed-forward layer into two that are added up, in place; returns what was seen with
     the states of the parts in it. Layers without enough channels stay whole."""
     result = dict(seen)
-    weights, makers = matrices(model), _makers(model)
+    weights, makers, own = matrices(model), _makers(model), _read_once(model)
     for outer in [node for node in model.graph.node if is_product(node, weights)]:
         states = outer.input[0]
         gelu = makers.get(states)
@@ -35,6 +36,8 @@ def split_gelu(model: ModelProto, seen: Mapping[str, Seen]) -> dict[str, Seen]:
         added = makers[gelu.input[0]]
         inner = next(n for name in added.input if (n := makers.get(name)) is not None)
         bias = next(name for name in added.input if name not in makers)
+        if not {states, inner.input[1], bias, outer.input[1]} <= own:
+            continue
         order = np.argsort(-np.diag(seen[states].moments), kind="stable")
         chains = []
         for part, channels in zip(PARTS, (order[:LARGE], order[LARGE:]), strict=True):
@@ -89,18 +92,20 @@ def even_values(
     """Even the states after each self-attention whose values come right from a product, in place;
     returns what would be seen now, and the names of the states that are even."""
     result = dict(seen)
-    weights, makers = matrices(model), _makers(model)
+    weights, makers, own = matrices(model), _makers(model), _read_once(model)
     even = set()
     for node in [n for n in model.graph.node if is_product(n, weights)]:
         value = _value_product(node.input[0], makers)
         if value is None or not is_product(value, weights):
             continue
         states = node.input[0]
-        matrix, own = (weights[n.input[1]] for n in (node, value))
-        by = divider(seen[states], [numpy_helper.to_array(matrix)])
+        if not {states, value.output[0], node.input[1], value.input[1]} <= own:
+            continue
+        after, before = (weights[n.input[1]] for n in (node, value))
+        by = divider(seen[states], [numpy_helper.to_array(after)])
         for tensor, changed in (
-            (matrix, numpy_helper.to_array(matrix) * by[:, None]),
-            (own, numpy_helper.to_array(own) / by),
+            (after, numpy_helper.to_array(after) * by[:, None]),
+            (before, numpy_helper.to_array(before) / by),
         ):
             tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
         result[states] = seen[states].divided(by)
@@ -131,6 +136,13 @@ def _beyond(name: str, makers: Mapping[str, NodeProto]) -> NodeProto | None:
 
 def _makers(model: ModelProto) -> dict[str, NodeProto]:
     return {name: node for node in model.graph.node for name in node.output}
+
+
+def _read_once(model: ModelProto) -> set[str]:
+    """Tensors with one reader; the exporter keeps equal weights once, and these cannot be changed."""
+    counts = Counter(name for node in model.graph.node for name in node.input)
+    counts.update(entry.name for entry in model.graph.output)
+    return {name for name, count in counts.items() if count == 1}
 
 
 def _replace(model: ModelProto, old: tuple[NodeProto, ...], new: list[NodeProto]) -> None:
