@@ -9,7 +9,7 @@ weights in the shape of BART on MiniLM (30M parameters) from the package `gt-all
              float32, `generate` of transformers
 - hf         our loop: sorted by length, batches by number of tokens, rows taken out as they end;
              also held to the grammar (hf-constrained), and in int8 (hf-int8)
-- ct2        CTranslate2 in int8
+- ct2        CTranslate2 in int8; also in float32 (ct2-float32)
 
 The constrained runs also count labels that were not asked for and spans that are not in the text (of
 what the model wrote, before anything is left out). Every system reads every text in every round.
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import tempfile
 import time
@@ -42,25 +41,28 @@ from instructuie.text_decoder import TextDecoder
 
 FORM = PlainFormat()
 LABELS = ("person", "organization", "location", "miscellaneous")
+SYSTEMS = "recipe,hf,hf-constrained,hf-int8,ct2,ct2-float32"
+PACKAGES = (*environment.PACKAGES, "torch", "transformers", "ctranslate2")
 Run = Callable[[Sequence[Request]], list[Completion]]
 
 
 def main() -> None:
     args = arguments()
     torch.set_num_threads(args.threads)
+    about = environment.environment(PACKAGES)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(args.model) if args.model else tiny_model(Path(scratch) / "model")
         prompts = [ask(text) for text in texts(args.texts, args.limit)]
         requests = [Request(FORM.render(p), p, FORM.grammar(p)) for p in prompts]
         systems = make_systems(folder, Path(scratch) / "ct2", args)
         row = measure(systems, requests, rounds=args.rounds)
-    row["setting"] = {
-        "model": str(args.model or "random weights, BART shape on MiniLM"),
+    row = {
+        **about,
+        "model": folder.name if args.model else "random weights, BART shape on MiniLM",
         "texts": len(requests),
         "max_new_tokens": args.max_new_tokens,
         "threads": args.threads,
-        "processor": platform.processor() or platform.machine(),
-        "torch": torch.__version__,
+        **row,
     }
     print(json.dumps(row, indent=1))
     if args.results:
@@ -75,7 +77,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-new-tokens", type=int, default=50, help="the release has 50")
-    parser.add_argument("--systems", default="recipe,hf,hf-constrained,hf-int8,ct2")
+    parser.add_argument("--systems", default=SYSTEMS)
     parser.add_argument("--results", type=Path)
     return parser.parse_args()
 
@@ -98,13 +100,20 @@ def make_systems(folder: Path, ct2: Path, args: argparse.Namespace) -> dict[str,
             HfEngine.load(folder, constrain=False, quantize="int8", max_new_tokens=limit).complete
         ),
         "hf-constrained": lambda: HfEngine.load(folder, max_new_tokens=limit).complete,
-        "ct2": lambda: ct2_engine(folder, ct2, limit, threads=args.threads).complete,
+        "ct2": lambda: ct2_engine(folder, ct2, limit, args.threads, "int8").complete,
+        "ct2-float32": lambda: (
+            ct2_engine(
+                folder, ct2.with_name("ct2-float32"), limit, args.threads, "float32"
+            ).complete
+        ),
     }
     return {name: makers[name]() for name in args.systems.split(",")}
 
 
-def ct2_engine(folder: Path, output: Path, limit: int, *, threads: int) -> Ct2Engine:
-    export(folder, output, (), FORM)
+def ct2_engine(
+    folder: Path, output: Path, limit: int, threads: int, quantization: str
+) -> Ct2Engine:
+    export(folder, output, (), FORM, quantization=quantization)
     return Ct2Engine.load(output, threads=threads, max_new_tokens=limit, log_probs=False)
 
 

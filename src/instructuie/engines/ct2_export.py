@@ -18,6 +18,7 @@ from instructuie.engines.ct2 import Ct2Config, Ct2Engine
 from instructuie.engines.hf import HfEngine
 from instructuie.engines.hf_load import quiet
 from instructuie.errors import MissingExtraError, ModelError
+from instructuie.grounding import ground
 from instructuie.prompt import Prompt
 
 MIN_AGREEMENT = 0.99
@@ -71,7 +72,7 @@ def export(
 def compare(
     first: Engine, second: Engine, prompts: Sequence[Prompt], form: PromptFormat
 ) -> Agreement:
-    """Counts the items that two engines say to the same prompts."""
+    """Counts the items that two engines find for the same prompts."""
     requests = [Request(form.render(prompt), prompt) for prompt in prompts]
     same = either = 0
     answers = zip(prompts, first.complete(requests), second.complete(requests), strict=True)
@@ -83,10 +84,14 @@ def compare(
 
 
 def _items(form: PromptFormat, prompt: Prompt, completion: str) -> set[str]:
-    """Each item as one string; an answer without any is one too, or one gone wrong would be free."""
-    row = form.read(prompt, completion).extraction.to_dict()
+    """Each item as one string, by its place in the text: tokenizers put blanks around other marks.
+
+    An answer without any is one too, or one gone wrong would be free.
+    """
+    grounded, _ = ground(form.read(prompt, completion).extraction, prompt.text)
+    row = grounded.extraction.to_dict()
     items = {json.dumps([kind, item]) for kind, found in row.items() for item in found}
-    return items or {completion.strip()}
+    return items or {"".join(completion.split())}
 
 
 def _convert(source: Path, folder: Path, quantization: str) -> None:
