@@ -24,6 +24,7 @@ class FakeExtractor:
     A text that holds `TOO LONG` is refused; `INTERRUPT` stands for Ctrl-C.
     """
 
+    spent = None
     card = "# A model\n\nIt finds capitalised words."
 
     def __init__(self) -> None:

@@ -128,7 +128,9 @@ def _with_adapter(base: Any, folder: Path, *, merge: bool) -> Any:
             "hold code"
         )
     try:
-        adapted = PeftModel.from_pretrained(base, str(folder))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of one package about another's names
+            adapted = PeftModel.from_pretrained(base, str(folder))
     except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
         raise ModelError(f"cannot load the adapter {folder}: {_brief(error)}") from error
     # Merged, the adapter costs nothing; weights of few bits cannot take it in exactly.
