@@ -67,6 +67,24 @@ def test_labels() -> None:
     )
 
 
+def test_labels_as_json() -> None:
+    assert parse_labels(['["a, b", "c"]', "d"]) == (Label("a, b"), Label("c"), Label("d"))
+    assert parse_labels([' {"a": "what it is"}']) == (Label("a", "what it is"),)
+    assert parse_events(['{"attack": ["attacker", "target"], "meet": []}', "die(who)"]) == (
+        EventLabel("attack", (Label("attacker"), Label("target"))),
+        EventLabel("meet"),
+        EventLabel("die", (Label("who"),)),
+    )
+
+
+@pytest.mark.parametrize("option", ['{"a": ["b"]', "{a: [b]}", "[1]", '{"a": 3}'])
+def test_what_only_looks_like_json_is_refused(run: Run, option: str) -> None:
+    done = run("render", "Hi", "--events", option)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stdout == ""
+
+
 def test_harmless_text_keeps_its_length() -> None:
     assert console.harmless("a\x1b[0m\r\n\tb\x9b") == "a\ufffd[0m \n\tb\ufffd"
 

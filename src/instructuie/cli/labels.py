@@ -2,16 +2,18 @@
 
 Labels are separated by commas: `--entities "person, organization"`. An event may list its roles
 in parentheses, separated by semicolons: `--events "attack(attacker; target), meeting"`. Each option
-may be repeated, and adds to the labels of `--schema`. A label that holds such a sign itself can
-only stand in a schema file.
+may be repeated, and adds to the labels of `--schema`. A value that begins with a bracket or a brace
+is JSON, as the library takes labels: `--events '{"attack": ["attacker", "target"]}'`. A label that
+holds such a sign itself can stand there, or in a schema file.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -46,7 +48,7 @@ EventsOption = Annotated[
         "--events",
         metavar="A(X;Y),B",
         help="Event labels, separated by commas; roles in parentheses, separated by semicolons: "
-        '"attack(attacker; target), meeting".',
+        '"attack(attacker; target), meeting"; or JSON.',
         rich_help_panel=_PANEL,
     ),
 ]
@@ -83,16 +85,38 @@ def build_schema(
 
 def parse_labels(options: Sequence[str] | None) -> tuple[Label, ...]:
     """The labels in `["person, place", "date"]`. Raises SchemaError."""
-    return tuple(Label(name) for option in options or () for name in _split(option, ","))
+    labels: list[Label] = []
+    for option in options or ():
+        if _is_json(option):
+            labels += Schema.of(entities=_from_json(option)).entities
+        else:
+            labels += (Label(name) for name in _split(option, ","))
+    return tuple(labels)
 
 
 def parse_events(options: Sequence[str] | None) -> tuple[EventLabel, ...]:
     """The events in `["attack(attacker; target), meeting"]`. Raises SchemaError."""
-    return tuple(
-        _event(part)
-        for option in options or ()
-        for part in _split(option, r",(?![^()]*\))")  # a comma inside parentheses does not count
-    )
+    events: list[EventLabel] = []
+    for option in options or ():
+        if _is_json(option):
+            events += Schema.of(events=_from_json(option)).events
+        else:  # a comma inside parentheses does not count
+            events += (_event(part) for part in _split(option, r",(?![^()]*\))"))
+    return tuple(events)
+
+
+def _is_json(option: str) -> bool:
+    return option.lstrip()[:1] in ("{", "[")
+
+
+def _from_json(option: str) -> Any:
+    try:
+        return json.loads(option)
+    except ValueError as error:
+        raise SchemaError(
+            f"{option!r} begins as JSON does and cannot be read as such: {error}; write labels "
+            "separated by commas, JSON in quotes that the shell leaves alone, or use --schema"
+        ) from error
 
 
 def _event(part: str) -> EventLabel:
