@@ -516,6 +516,7 @@ def test_chat_entities_take_every_occurrence(write: Callable[[Any], Path]) -> No
         (read_semeval, '1\t"<e1>a</e1> and <e2>b."\nOther\n', 1),
         (read_semeval, '\n1 "<e1>a</e1> <e2>b</e2>"\nOther\n', 2),
         (read_semeval, '1\t"<e1>a</e1> <e2>b</e2>"', 1),
+        (read_semeval, '1\t"a </e1><e1> <e2>b</e2>"\nOther\n', 1),
         (read_casie, {"content": "x"}, 1),
         (read_phee, '{"id": "1", "context": "a", "annotations": [{"events": [{}]}]}', 1),
         (read_sgd, [{"turns": [{"utterance": "x"}]}], 1),

@@ -44,7 +44,10 @@ def _semeval(path: Path, number: int, line: str, below: str, *, tokenized: bool)
     if sentence is None or matched is None:
         content = line if sentence is None else below.strip()
         raise error('expected `id<TAB>"sentence"` and the relation on the next line', content)
-    if sorted(_MARK.findall(line)) != ["</e1>", "</e2>", "<e1>", "<e2>"]:
+    marks = _MARK.findall(line)
+    if sorted(marks) != ["</e1>", "</e2>", "<e1>", "<e2>"] or any(
+        marks.index(f"</{end}>") < marks.index(f"<{end}>") for end in ("e1", "e2")
+    ):
         raise error("expected one <e1>..</e1> and one <e2>..</e2>", line)
     text, mentions = _unmark(sentence["text"].strip(), tokenized=tokenized)
     if len(mentions) < 2:  # a mention of no characters, as in a few rows of KBP37
