@@ -40,7 +40,7 @@ def make_config(kind: type[ConfigT], row: Mapping[str, Any], *, source: str) -> 
     """A dataclass from plain values; unknown keys and wrong types raise ConfigError."""
     try:
         return dacite.from_dict(kind, row, dacite.Config(strict=True, cast=[tuple, float]))
-    except (dacite.DaciteError, ValueError, TypeError) as error:
+    except (ConfigError, dacite.DaciteError, ValueError, TypeError) as error:
         raise ConfigError(f"{source}: {error}") from error
 
 

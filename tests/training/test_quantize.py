@@ -101,6 +101,21 @@ def test_layers_with_few_channels_stay_whole(fused: tuple[Path, dict[str, Seen]]
     assert model == onnx.load(path)
 
 
+def test_layers_without_a_bias_stay_whole(
+    fused: tuple[Path, dict[str, Seen]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = fused
+    monkeypatch.setattr(rearranging, "LARGE", 8)
+    model = onnx.load(path)
+    added = {n.output[0]: n.input for n in model.graph.node if n.op_type == "Add"}
+    for node in model.graph.node:
+        if node.op_type == "Gelu":
+            (node.input[0],) = (n for n in added[node.input[0]] if "MatMul" in n)
+    before = states(model, tmp_path)
+    assert split_gelu(model, seen).keys() == seen.keys()
+    assert np.array_equal(states(model, tmp_path), before)
+
+
 def test_weights_that_two_products_share_are_left_alone(
     fused: tuple[Path, dict[str, Seen]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

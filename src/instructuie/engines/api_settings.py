@@ -94,10 +94,7 @@ def load_settings(path: Path) -> ApiSettings:
     row = read_values(path)
     if isinstance(cache := row.get("cache"), str) and cache != "default":
         row["cache"] = Path(cache).expanduser() if cache else None
-    try:
-        return make_config(ApiSettings, row, source=str(path))
-    except ConfigError as error:
-        raise ConfigError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+    return make_config(ApiSettings, row, source=str(path))
 
 
 def cache_file(settings: ApiSettings) -> Path | None:

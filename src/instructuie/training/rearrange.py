@@ -10,11 +10,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from instructuie.training.observe import FloatArray, Seen, is_product, matrices
 
@@ -30,37 +30,49 @@ def split_gelu(model: ModelProto, seen: Mapping[str, Seen]) -> dict[str, Seen]:
     weights, makers, own = matrices(model), _makers(model), _read_once(model)
     for outer in [node for node in model.graph.node if is_product(node, weights)]:
         states = outer.input[0]
-        gelu = makers.get(states)
-        if gelu is None or gelu.op_type != "Gelu" or len(seen[states].largest) <= LARGE:
+        layer = _feed_forward(outer, makers, weights)
+        if layer is None or len(seen[states].largest) <= LARGE:
             continue
-        added = makers[gelu.input[0]]
-        inner = next(n for name in added.input if (n := makers.get(name)) is not None)
-        bias = next(name for name in added.input if name not in makers)
-        if not {states, inner.input[1], bias, outer.input[1]} <= own:
+        nodes, bias = layer
+        if not {states, nodes[0].input[1], bias, outer.input[1]} <= own:
             continue
         order = np.argsort(-np.diag(seen[states].moments), kind="stable")
         chains = []
         for part, channels in zip(PARTS, (order[:LARGE], order[LARGE:]), strict=True):
             channels = np.sort(channels)
-            chains.append(_part(model, part, channels, inner, added, gelu, outer, bias))
-            result[gelu.output[0] + f"_{part}"] = seen[states].part(channels)
+            chains.append(_part(model, part, channels, nodes, bias))
+            result[f"{states}_{part}"] = seen[states].part(channels)
         del result[states]
         total = helper.make_node("Add", [c[-1].output[0] for c in chains], [outer.output[0]])
-        _replace(model, (inner, added, gelu, outer), [*chains[0], *chains[1], total])
+        _replace(model, nodes, [*chains[0], *chains[1], total])
     return result
+
+
+def _feed_forward(
+    outer: NodeProto, makers: Mapping[str, NodeProto], weights: Mapping[str, TensorProto]
+) -> tuple[list[NodeProto], str] | None:
+    """Product, bias, GELU and product, with the name of the bias, by the last of them; None for
+    what is built otherwise."""
+    gelu = makers.get(outer.input[0])
+    added = makers.get(gelu.input[0]) if gelu is not None else None
+    if gelu is None or added is None or (gelu.op_type, added.op_type) != ("Gelu", "Add"):
+        return None
+    inner = [makers[name] for name in added.input if name in makers]
+    bias = [name for name in added.input if name not in makers]
+    if len(inner) != 1 or not is_product(inner[0], weights):
+        return None
+    return [inner[0], added, gelu, outer], bias[0]
 
 
 def _part(
     model: ModelProto,
     part: str,
     channels: npt.NDArray[np.int64],
-    inner: NodeProto,
-    added: NodeProto,
-    gelu: NodeProto,
-    outer: NodeProto,
+    layer: Sequence[NodeProto],
     bias: str,
 ) -> list[NodeProto]:
-    """The four nodes of a feed-forward layer with some of its channels."""
+    """The nodes of a feed-forward layer with some of its channels."""
+    inner, *_, outer = layer
     tensors = {t.name: t for t in model.graph.initializer}
     cut = {
         inner.input[1]: numpy_helper.to_array(tensors[inner.input[1]])[:, channels],
@@ -72,7 +84,7 @@ def _part(
         for name, value in cut.items()
     )
     chain = []
-    for node in (inner, added, gelu, outer):
+    for node in layer:
         twin = NodeProto()
         twin.CopyFrom(node)
         twin.name = f"{node.name}_{part}"
@@ -145,7 +157,7 @@ def _read_once(model: ModelProto) -> set[str]:
     return {name for name, count in counts.items() if count == 1}
 
 
-def _replace(model: ModelProto, old: tuple[NodeProto, ...], new: list[NodeProto]) -> None:
+def _replace(model: ModelProto, old: Sequence[NodeProto], new: Sequence[NodeProto]) -> None:
     """Put `new` where the last of `old` stood, so that nodes stay in an order to run in."""
     gone = {node.output[0] for node in old}
     last = old[-1].output[0]
